@@ -1,0 +1,1 @@
+"""Plans of changes as data, and the one place that carries them out."""

@@ -1,0 +1,1 @@
+"""Why a kernel died: its log, its stacks, a second opinion."""

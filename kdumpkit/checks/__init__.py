@@ -1,0 +1,1 @@
+"""Facts into findings: pure, and UNKNOWN where a fact is not known."""

@@ -1,0 +1,1 @@
+"""What differs between distributions: one file each, pure data and rules, no I/O."""

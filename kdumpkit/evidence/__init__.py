@@ -1,0 +1,1 @@
+"""What was done and seen, kept so that it can be checked and replayed."""

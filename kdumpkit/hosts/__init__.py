@@ -1,0 +1,1 @@
+"""Where bytes leave the process: local, ssh and replayed hosts behind one method."""

@@ -1,0 +1,54 @@
+"""The one seam between kdumpkit and machines: give a host a command, get its result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from kdumpkit.command import Command, CommandResult
+
+#: called with (bytes so far, bytes in all)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that was copied from a host: where it lies here, its size and the digest of both copies."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    record: int = -1
+
+
+class Host(ABC):
+    """A machine that commands can be run on.
+
+    ``run`` returns for every exit status of the command; it raises a :class:`~kdumpkit.errors.HostError`
+    where there is no exit status: :class:`ConnectError` (no connection), :class:`CommandTimeout` (no end in
+    time), :class:`HostLost` (connection broke).
+    """
+
+    #: the name that messages use
+    name: str = "host"
+
+    @abstractmethod
+    def run(self, command: Command) -> CommandResult: ...
+
+    @abstractmethod
+    def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
+        """Copy one file here. Digests of both ends are compared; raises NotVerified where they differ."""
+
+    def disconnect(self) -> None:  # noqa: B027 - most hosts hold nothing
+        """Drop any connection that is held; the next ``run`` makes a new one."""
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.disconnect()

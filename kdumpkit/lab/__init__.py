@@ -1,0 +1,1 @@
+"""A disposable virtual machine whose kernel really panics."""

@@ -1,0 +1,1 @@
+"""Finding a dump and reading what it is from its own bytes."""
