@@ -1,0 +1,77 @@
+"""Code addresses as the kernel prints them: ``symbol+0x1/0x2 [module]``, and lines of a call trace.
+
+Source: kernel/kallsyms.c (sprint_symbol, sprint_backtrace_build_id), arch/x86/kernel/dumpstack.c (printk_stack_address),
+arch/arm64/kernel/stacktrace.c, arch/arm/kernel/traps.c (dump_backtrace_entry), arch/powerpc/kernel/process.c
+(show_stack), arch/s390/kernel/dumpstack.c (show_address).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SYMBOL = r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
+# a build id may follow the name (CONFIG_STACKTRACE_BUILD_ID), taint letters of the module may stick to it
+_MODULE = r"(?: \[(?P<module>[A-Za-z_][\w-]{0,63})(?:\([A-Z+-]{1,8}\))?(?: [0-9a-f]{8,64})?\])?"
+_ADDRESS = r"\[<?[0-9a-fA-Fx]{0,18}>?\]:?"
+
+LOCATION = re.compile(_SYMBOL + r"\)?" + _MODULE)
+
+_FRAME = re.compile(
+    r"(?:</?[A-Z#][\w#/ -]{0,15}>|<>)?\s{0,8}"
+    r"(?P<paren>\()?(?:" + _ADDRESS + r"\s{1,8}){0,2}"
+    r"(?P<guess>\? )?(?:\()?" + _SYMBOL + r"\)?" + _MODULE + r"(?P<unreliable> \(unreliable\))?"
+)
+# arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
+_FROM = re.compile(
+    r"(?:\[<[0-9a-f]{0,16}>\] )?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
+    r"(?:\[[\w-]{1,63}\] )?from "
+)
+# symbolized by a script after the crash: "foo fs/file.c:12 [inline]"
+_INLINED = re.compile(r"(?P<symbol>[A-Za-z_][\w.]{0,255}) \S{1,200}:\d{1,6} \[inline\]$")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in the kernel's code."""
+
+    symbol: str
+    #: ``+0x12/0x34``: offset into the function, and its size; None where not printed
+    offset: str | None
+    #: None for a place in the kernel image itself
+    module: str | None
+
+
+@dataclass(frozen=True)
+class Frame(Location):
+    """One line of a call trace."""
+
+    #: false where the kernel marked it (``?``, ``(unreliable)``): the address lay on the stack, nothing more
+    reliable: bool
+    line_number: int
+
+
+def parse_location(text: str) -> Location | None:
+    """The first ``symbol+offset/size [module]`` in the text; None where there is none."""
+    match = LOCATION.search(text)
+    if match is None:
+        return None
+    return Location(match["symbol"], "+" + match["offset"], match["module"])
+
+
+def parse_frame(text: str, line_number: int) -> Frame | None:
+    """The frame that a line of a call trace holds; None for any other line."""
+    if "+0x" in text:
+        match = _FRAME.match(text)
+        if match is not None:
+            reliable = match["guess"] is None and match["unreliable"] is None and match["paren"] is None
+            return Frame(match["symbol"], "+" + match["offset"], match["module"], reliable, line_number)
+    if " from " in text:
+        match = _FROM.match(text)
+        if match is not None:
+            return Frame(match["symbol"], None, None, True, line_number)
+    if text.endswith("[inline]"):
+        match = _INLINED.match(text)
+        if match is not None:
+            return Frame(match["symbol"], None, None, True, line_number)
+    return None

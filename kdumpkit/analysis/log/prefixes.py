@@ -1,0 +1,93 @@
+"""What stands in front of a kernel message: log levels, time stamps, printk callers, syslog and console-server dates.
+
+The kernel itself prints ``<level>`` (raw), ``[seconds.micros]`` (printk.time) and ``[T123]`` or ``[C3]``
+(CONFIG_PRINTK_CALLER: task or processor). Everything else is put there by whoever carried the line: syslogd, journald,
+``dmesg -T``, ``dmesg -e``, netconsole, a console server, a mail program that quotes.
+
+Source: kernel/printk/printk.c (print_prefix, info_print_ext_header), util-linux dmesg, RFC 3164, RFC 5424.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+#: longer lines are cut: no kernel message is that long, and a bounded line keeps time and memory bounded
+LINE_LIMIT = 8192
+
+
+class Message(NamedTuple):
+    """One kernel message without what stood in front of it."""
+
+    text: str
+    #: seconds since boot; None where the line has no such stamp
+    time_s: float | None
+    #: ``T123`` or ``C3``; None where the kernel does not print callers
+    caller: str | None
+    #: whether anything was taken off: false for a line that a mail program broke, or that no kernel printed
+    prefixed: bool
+
+
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+_DATE = (
+    r"(?:"
+    r"\d{4}-\d\d-\d\d[T ]" + _CLOCK + r"(?:Z|[+-]\d\d:?\d\d)?"
+    r"|[A-Z][a-z]{2} +\d{1,2} (?:\d{4} )?" + _CLOCK + r")"
+)
+# the kernel's own stamp, then its caller; Android adds a processor and a command
+_STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})\]"
+_CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
+_ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
+
+_PREFIX = re.compile(
+    r"[> ]{0,12}"
+    r"(?:<\d{1,3}>)?"
+    r"(?:\d{1,3},\d{1,20},\d{1,20},[-c+](?:,caller=(?P<kmsg_caller>[TC]\d{1,10}))?[^;\n]{0,80};)?"
+    r"(?:\[?" + _DATE + r"\]?[ \t]+(?P<carrier>(?!\[)[^\n]{0,200}?\b(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?)?"
+    r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?"
+    r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
+)
+# dmesg -T and dmesg -e: no seconds since boot in them
+_DMESG = re.compile(
+    r"[> ]{0,12}\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d\d)?:\d\d(?::\d\d(?:[.,]\d+)?(?: \d{4})?)?|"
+    r"[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d|  ?[+<] *\d+\.\d+>?| *\+\d+\.\d+)\]"
+    + _CALLER.format("caller")
+    + " ?"
+)
+_WALL = re.compile(r" ?kernel: ?(?=\S)")
+# a syslog line of another program is no kernel message, whatever it says
+_SYSLOG = re.compile(r"[> ]{0,12}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: ")
+_SUBSYSTEMS = frozenset(
+    "kernel watchdog rcu mce nmi sysrq usercopy list_add list_del kasan ghes traps refcount_t BUG WARNING INFO Oops RIP IP "
+    "CPU PANIC NIP LR PC pc lr Code Hardware".split()
+)
+_INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
+
+
+def parse_message(line: str) -> Message | None:
+    """The message of one line; None for a line that another program than the kernel wrote to syslog."""
+    match = _PREFIX.match(line)
+    if match is not None and match.end():
+        stamp = match["stamp"]
+        if stamp is not None or match["carrier"] is not None or match["relayed"] is not None:
+            caller = match["caller"] or match["kmsg_caller"]
+            text = line[match.end() :]
+            return Message(text.strip(), None if stamp is None else float(stamp), caller, True)
+    syslog = _SYSLOG.match(line)
+    if syslog is not None:
+        if syslog["tag"] not in _SUBSYSTEMS:
+            return None
+        return Message(line[syslog.start("tag") :].strip(), None, None, True)
+    dmesg = _DMESG.match(line)
+    if dmesg is not None:
+        return Message(line[dmesg.end() :].strip(), None, dmesg["caller"], True)
+    wall = _WALL.match(line)
+    if wall is not None:
+        return Message(line[wall.end() :].strip(), None, None, True)
+    inside = _INSIDE.search(line)
+    if inside is not None:
+        # console output of user space stands in front of the kernel's line
+        return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
+    if match is None or not match.end():
+        return Message(line.strip(), None, None, False)
+    return Message(line[match.end() :].strip(), None, match["kmsg_caller"], match["kmsg_caller"] is not None)

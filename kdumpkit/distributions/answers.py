@@ -1,0 +1,199 @@
+"""What a distribution answers with: plain values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kdumpkit.command import Command
+
+
+@dataclass(frozen=True)
+class PackageNeed:
+    """A package that kdump, or reading its dumps, needs on the host."""
+
+    name: str
+    why: str
+    #: False: the host works without it, with less comfort
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class SymbolPackages:
+    """Where the debug symbols of one kernel release come from.
+
+    ``packages`` are tried in order, one of them is enough. ``vmlinux_path`` is where the file lies once it is installed.
+    """
+
+    release: str
+    packages: tuple[str, ...]
+    vmlinux_path: str
+    #: one sentence: what to do where the archive that is set up does not have the package
+    if_not_found: str
+    #: shell lines for :attr:`if_not_found`; a person pastes them, the kit does not run them
+    if_not_found_commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CrashkernelRecommendation:
+    """A value for ``crashkernel=`` and what it reserves here, with the reason and where the rule comes from."""
+
+    value: str
+    #: what ``value`` reserves on this much RAM
+    size_bytes: int
+    why: str
+    source: str
+    #: the value that the distribution's package sets, and what that reserves here (0: nothing)
+    packaged_value: str
+    packaged_bytes: int
+
+    @property
+    def keeps_packaged(self) -> bool:
+        """True where the distribution's own value is large enough and stays."""
+        return self.value == self.packaged_value
+
+
+@dataclass(frozen=True)
+class BootLoaderFiles:
+    """The files that decide over the kernel's command line.
+
+    ``settings`` are the files that a person edits, as paths or shell patterns in the order in which they take effect;
+    ``generated`` are those that the machine boots by, written anew by ``regenerate``.
+    """
+
+    settings: tuple[str, ...]
+    generated: tuple[str, ...]
+    regenerate: Command
+
+
+@dataclass(frozen=True)
+class FileEdit:
+    """New content for one file. ``before`` None: it does not exist yet; ``after`` None: it is removed."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True)
+class BootLoaderEdit:
+    """The edits after which exactly one ``crashkernel=`` value is in force; no edits: it is so already."""
+
+    #: the file that carries the value afterwards
+    carrier: str
+    edits: tuple[FileEdit, ...]
+    regenerate: Command
+    #: the files that ``regenerate`` writes
+    generated: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EntryCrashkernel:
+    """A boot entry and the ``crashkernel=`` values on its command line.
+
+    ``counts`` is False for entries that the edit is not meant to reach (recovery, entries that start no Linux).
+    """
+
+    title: str
+    release: str | None
+    values: tuple[str, ...]
+    counts: bool
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What the generated boot-loader files really carry, against what was asked for."""
+
+    wanted: tuple[str, ...]
+    entries: tuple[EntryCrashkernel, ...]
+
+    @property
+    def differing(self) -> tuple[EntryCrashkernel, ...]:
+        """Entries that count and do not carry exactly the wanted values."""
+        return tuple(entry for entry in self.entries if entry.counts and entry.values != self.wanted)
+
+    @property
+    def ok(self) -> bool:
+        """True where at least one entry counts and each of them carries exactly what was asked for."""
+        return any(entry.counts for entry in self.entries) and not self.differing
+
+
+@dataclass(frozen=True)
+class KdumpService:
+    """The distribution's kdump: its unit, the unit that runs in the capture kernel, and its settings file."""
+
+    unit: str
+    capture_unit: str
+    settings_path: str
+    #: what loads and unloads the capture kernel by the distribution's own tool
+    load: Command
+    unload: Command
+
+
+@dataclass(frozen=True)
+class CaptureFiles:
+    """The kernel and the kdump initramfs that are to be loaded for one release.
+
+    The ``_link`` paths are what the distribution's own tool follows (None: it uses no links). ``build`` makes the initramfs
+    where it is missing.
+    """
+
+    kernel: str
+    initramfs: str
+    kernel_link: str | None
+    initramfs_link: str | None
+    build: Command
+
+
+@dataclass(frozen=True)
+class KexecLoad:
+    """An explicit ``kexec -p``: the command, the way back, and why each part is what it is."""
+
+    command: Command
+    unload: Command
+    kernel: str
+    initramfs: str
+    capture_command_line: str
+    #: words of the running command line that were left out
+    removed: tuple[str, ...]
+    #: words that were added
+    added: tuple[str, ...]
+    #: kexec_file_load, which checks the kernel's signature, was chosen (``-s``)
+    signed: bool
+    reasons: tuple[str, ...] = ()
+
+
+class DumpState(StrEnum):
+    """What the *name* of a dump says; whether its content is complete is for those who open it."""
+
+    FINISHED = "finished"
+    INCOMPLETE = "incomplete"
+    LOG_ONLY = "log only"
+    EMPTY = "empty directory"
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A line of a directory listing. ``modified_at`` is in seconds since the epoch; ``kind`` is find's letter (f, d, l)."""
+
+    path: str
+    kind: str
+    size_bytes: int
+    modified_at: float
+
+
+@dataclass(frozen=True)
+class DumpCandidate:
+    """One dump. ``path`` is None where no dump was saved (LOG_ONLY, EMPTY), ``dmesg_path`` where no log was.
+
+    ``stamp`` is the time in the name, as the capture kernel's clock and time zone had it.
+    """
+
+    directory: str
+    stamp: str
+    state: DumpState
+    path: str | None
+    size_bytes: int
+    modified_at: float
+    dmesg_path: str | None

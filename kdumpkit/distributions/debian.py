@@ -1,0 +1,354 @@
+"""Debian and Ubuntu: kdump-tools, GRUB by update-grub, apt.
+
+Read from the packages themselves: kdump-tools 1:1.8.1 (Debian 12) and 1:1.10.9, kexec-tools 1:2.0.25, grub2 2.06.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from kdumpkit.command import Command, command
+from kdumpkit.distributions import kdump_tools_dumps
+from kdumpkit.distributions.answers import (
+    BootLoaderEdit,
+    BootLoaderFiles,
+    CaptureFiles,
+    CrashkernelRecommendation,
+    DumpCandidate,
+    KdumpService,
+    KexecLoad,
+    PackageNeed,
+    ReadBack,
+    SymbolPackages,
+)
+from kdumpkit.distributions.base import Distribution
+from kdumpkit.distributions.crashkernel_sizes import recommend
+from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, read_back_grub
+from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
+from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kernel_command_line import KernelCommandLine
+from kdumpkit.facts.survey import SurveyRequest
+
+SETTINGS = "/etc/default/kdump-tools"
+KDUMP_DIRECTORY = "/var/lib/kdump"
+PACKAGED_DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
+GRUB = GrubLayout(
+    settings="/etc/default/grub",
+    directory="/etc/default/grub.d",
+    own_drop_in="/etc/default/grub.d/zz-kdumpkit.cfg",
+    packaged_drop_in=PACKAGED_DROP_IN,
+    generated=("/boot/grub/grub.cfg",),
+    regenerate=command("update-grub", timeout_s=600, as_root=True),
+)
+
+#: KDUMP_CMDLINE_APPEND that debian/rules of kdump-tools builds in, by ``uname -m``; the last is for all others
+_APPEND = {
+    "aarch64": "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1",
+    "ppc64le": "reset_devices systemd.unit=kdump-tools-dump.service maxcpus=1 irqpoll noirqdistrib usbcore.nousb",
+    "": "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb",
+}
+#: words that kdump-config takes out of the running command line (kdump_load(): only as NAME=VALUE)
+_REMOVED = frozenset({"crashkernel", "hugepages", "hugepagesz", "abm"})
+#: arm64 and ppc64el since 1:1.8, every architecture of Ubuntu since 24.10
+_BY_RAM = "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"
+
+_PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_-]*")
+_USE_KDUMP = re.compile(rb"^[ \t]*(?:export[ \t]+)?USE_KDUMP[ \t]*=[ \t]*(?P<value>[^\r\n#]*)[^\r\n]*$", re.MULTILINE)
+
+
+class Debian(Distribution):
+    """Debian, Ubuntu, and what says in ID_LIKE that it is like them."""
+
+    family: ClassVar[str] = "debian"
+    ids: ClassVar[frozenset[str]] = frozenset({"debian", "ubuntu"})
+
+    @property
+    def is_ubuntu(self) -> bool:
+        return self.os_release.id == "ubuntu" or "ubuntu" in self.os_release.id_like
+
+    # Packages
+
+    def survey_request(self, release: str | None = None) -> SurveyRequest:
+        needs = tuple(need.name for need in self.package_needs())
+        symbols = self.symbol_packages(release).packages if release else ()
+        return SurveyRequest(
+            packages=(*needs, *symbols),
+            programs=("kexec", "kdump-config", "makedumpfile", "update-grub", "mkinitramfs", "crash", "setsid"),
+            units=("kdump-tools.service", "kdump-tools-dump.service", "kexec-load.service"),
+        )
+
+    def package_needs(self) -> tuple[PackageNeed, ...]:
+        return (
+            PackageNeed("kdump-tools", "loads the capture kernel at boot and saves the dump after a panic"),
+            PackageNeed("kexec-tools", "kexec puts the capture kernel into the reserved memory"),
+            PackageNeed("makedumpfile", "leaves free pages out of the dump; without it all of RAM is copied"),
+            PackageNeed("initramfs-tools-core", "mkinitramfs builds the kdump initramfs"),
+            PackageNeed("crash", "a second opinion on a dump, where it is read on this host", required=False),
+        )
+
+    def install_commands(self, packages: Sequence[str], *, refresh: bool = True) -> tuple[Command, ...]:
+        self._check_names(packages)
+        commands = []
+        if refresh:
+            commands.append(_apt("update", timeout_s=600))
+        if "kexec-tools" in packages:
+            # the package's own default is true: `reboot` would then start the new kernel by kexec, past GRUB, with the old
+            # command line, and a changed crashkernel= would not take effect (/etc/init.d/kexec-load)
+            answer = b"kexec-tools kexec-tools/load_kexec boolean false\n"
+            commands.append(command("debconf-set-selections", stdin=answer, as_root=True))
+        options = ["--yes", "--no-upgrade", "--no-remove", "--no-install-recommends"]
+        for option in ("Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold", "DPkg::Lock::Timeout=120"):
+            options += ["-o", option]
+        commands.append(_apt("install", *options, "--", *packages, timeout_s=1800))
+        return tuple(commands)
+
+    def remove_command(self, packages: Sequence[str]) -> Command | None:
+        self._check_names(packages)
+        if any(name.startswith(("linux-image-", "linux-modules-")) and not _is_symbols(name) for name in packages):
+            return None
+        return _apt("remove", "--yes", "--", *packages, timeout_s=900)
+
+    def kernel_packages_command(self) -> Command:
+        return command("apt-cache", "pkgnames", "linux-image-", timeout_s=120)
+
+    def second_kernel(self, running_release: str, installed: Sequence[str], offered: str) -> str | None:
+        base, flavour = _split_release(running_release)
+        have = {running_release, *installed}
+        found: dict[str, tuple[str, str]] = {}
+        for line in offered.split("\n"):
+            name = line.strip()
+            release = name.removeprefix("linux-image-")
+            if release != name and _RELEASE.fullmatch(release) and release[0].isdigit() and release not in have:
+                other, its_flavour = _split_release(release)
+                if its_flavour == flavour:
+                    found[name] = (other, release)
+        # the same upstream version first: a backport can behave differently; then the newest
+        same = [name for name, (other, _) in found.items() if other.split("-")[0] == base.split("-")[0]]
+        return max(same or list(found), key=_version_key, default=None)
+
+    def symbol_packages(self, release: str) -> SymbolPackages:
+        self._check_release(release)
+        vmlinux = f"/usr/lib/debug/boot/vmlinux-{release}"
+        if not self.is_ubuntu:
+            return SymbolPackages(
+                release,
+                (f"linux-image-{release}-dbg",),
+                vmlinux,
+                "the package is in the same archive (main) as the kernel, and leaves it with the kernel: "
+                "refresh the package lists, or take it from snapshot.debian.org by the kernel's exact version",
+                ("apt-get update", f"apt-get install --yes linux-image-{release}-dbg"),
+            )
+        return SymbolPackages(
+            release,
+            (f"linux-image-unsigned-{release}-dbgsym", f"linux-image-{release}-dbgsym"),
+            vmlinux,
+            "debug symbols are in an archive of their own, ddebs, which has to be added and is some days behind the kernels",
+            (
+                "apt-get install --yes ubuntu-dbgsym-keyring",
+                'for part in "" -updates; do echo "deb http://ddebs.ubuntu.com $(lsb_release -cs)$part main restricted universe'
+                ' multiverse"; done > /etc/apt/sources.list.d/ddebs.list',
+                "apt-get update",
+                f"apt-get install --yes linux-image-unsigned-{release}-dbgsym",
+            ),
+        )
+
+    def symbol_fetch_command(self, package: str, directory: str) -> Command:
+        self._check_names((package,))
+        script = 'cd -- "$1" && exec apt-get -o APT::Sandbox::User=root download -- "$2"'
+        return command("sh", "-c", script, "sh", directory, package, timeout_s=3600, title=f"apt-get download {package}")
+
+    # Reservation and boot loader
+
+    def recommend_crashkernel(
+        self, ram_bytes: int, machine: str, packaged_value: str | None = None
+    ) -> CrashkernelRecommendation:
+        if packaged_value is not None:
+            return recommend(ram_bytes, machine, packaged_value, PACKAGED_DROP_IN, self.name)
+        value, source = self._default_crashkernel(machine)
+        return recommend(ram_bytes, machine, value, source, self.name)
+
+    def _default_crashkernel(self, machine: str) -> tuple[str, str]:
+        version = _numbers(self.os_release.version_id or "")
+        if machine in ("aarch64", "ppc64le"):
+            return _BY_RAM, "kdump-tools 1:1.8 and later, /etc/default/grub.d/kdump-tools.cfg on arm64 and ppc64el"
+        if self.os_release.id == "ubuntu":
+            if not version or version >= (24, 10):
+                return _BY_RAM, "Ubuntu 24.10 and later (Ubuntu server documentation)"
+            if version >= (20, 4):
+                return "512M-:192M", "Ubuntu 20.04 to 24.04, /etc/default/grub.d/kdump-tools.cfg"
+            return "384M-:128M", "Ubuntu before 20.04, /etc/default/grub.d/kdump-tools.cfg"
+        if self.os_release.id == "debian" and version and version < (13,):
+            return "384M-:128M", "kdump-tools before 1:1.9, /etc/default/grub.d/kdump-tools.cfg"
+        return "512M-:192M", "kdump-tools 1:1.9 and later, /etc/default/grub.d/kdump-tools.cfg"
+
+    def boot_loader_files(self) -> BootLoaderFiles:
+        return BootLoaderFiles((GRUB.settings, f"{GRUB.directory}/*.cfg"), GRUB.generated, GRUB.regenerate)
+
+    def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:
+        if GRUB.settings not in files:
+            raise UnsupportedHost(
+                f"{self.name}: there is no {GRUB.settings}, so this host does not boot by GRUB and update-grub, and the kit "
+                "does not know where its kernel command line is set; nothing was changed",
+                "add crashkernel= by the way of this host's own boot loader",
+            )
+        return edit_grub_settings(GRUB, files, value)
+
+    def read_back_crashkernel(self, generated: Mapping[str, bytes], value: str) -> ReadBack:
+        return read_back_grub(GRUB, generated, value)
+
+    # Service and loading
+
+    def kdump_service(self) -> KdumpService:
+        return KdumpService(
+            "kdump-tools.service",
+            "kdump-tools-dump.service",
+            SETTINGS,
+            # the first load may build the kdump initramfs, which takes minutes on a slow machine
+            command("kdump-config", "load", timeout_s=900, as_root=True),
+            command("kdump-config", "unload", timeout_s=60, as_root=True),
+        )
+
+    def enabled_settings(self, content: bytes | None) -> bytes:
+        if content is None:
+            lines = (
+                "USE_KDUMP=1",
+                f"KDUMP_KERNEL={KDUMP_DIRECTORY}/vmlinuz",
+                f"KDUMP_INITRD={KDUMP_DIRECTORY}/initrd.img",
+                'KDUMP_COREDIR="/var/crash"',
+            )
+            return "".join(f"{line}\n" for line in lines).encode()
+        found = list(_USE_KDUMP.finditer(content))
+        if not found:
+            return content + (b"" if content.endswith(b"\n") or not content else b"\n") + b"USE_KDUMP=1\n"
+        last = found[-1]
+        written = last.group(0).split(b"=")[0]
+        if last["value"].strip().strip(b"\"'") == b"1" and written == written.strip() and not last["value"].startswith(b" "):
+            return content
+        return content[: last.start()] + b"USE_KDUMP=1" + content[last.end() :]
+
+    def capture_files(self, release: str, settings: KdumpToolsSettings | None = None) -> CaptureFiles:
+        self._check_release(release)
+        links = (f"{KDUMP_DIRECTORY}/vmlinuz", f"{KDUMP_DIRECTORY}/initrd.img")
+        kernel = settings.kernel if settings and settings.kernel else links[0]
+        initramfs = settings.initrd if settings and settings.initrd else links[1]
+        # the links follow the release that kdump-config was last called for: name the files of this one
+        return CaptureFiles(
+            f"/boot/vmlinuz-{release}" if kernel == links[0] else kernel,
+            f"{KDUMP_DIRECTORY}/initrd.img-{release}" if initramfs == links[1] else initramfs,
+            links[0],
+            links[1],
+            command("kdump-config", "symlinks", release, timeout_s=900, as_root=True),
+        )
+
+    def kexec_load(
+        self,
+        *,
+        release: str,
+        machine: str,
+        command_line: KernelCommandLine,
+        root: str | None,
+        signed: bool,
+        settings: KdumpToolsSettings | None = None,
+    ) -> KexecLoad:
+        files = self.capture_files(release, settings)
+        kernel = files.kernel
+        if machine == "ppc64le" and kernel == f"/boot/vmlinuz-{release}":
+            kernel = f"/boot/vmlinux-{release}"
+        reasons = [
+            "-p: kept in the reserved memory and started by a panic, where -l would be for the next reboot",
+            f"{files.initramfs}: the kdump initramfs has the modules of this host only and fits the reservation; "
+            f"/boot/initrd.img-{release} is several times as large",
+        ]
+        append = (settings.command_line_append if settings else None) or _APPEND.get(machine, _APPEND[""])
+        added = append.split()
+        words = [parameter.text for parameter in command_line.parameters]
+        removed: tuple[str, ...] = ()
+        if settings and settings.command_line:
+            words = settings.command_line.split()
+            reasons.append(f"the command line is KDUMP_CMDLINE of {settings.path}, which replaces the running one")
+        else:
+            taken = [p for p in command_line.parameters if p.name in _REMOVED and p.value is not None]
+            removed = tuple(parameter.text for parameter in taken)
+            words = [parameter.text for parameter in command_line.parameters if parameter not in taken]
+            reasons.append("the capture kernel gets the running command line without " + ", ".join(sorted(_REMOVED)))
+            if not any(p.name == "root" and p.value for p in command_line.parameters):
+                if root is None:
+                    raise GateClosed(
+                        f"{self.name}: the running command line has no root=, and the device that holds / is not known, so "
+                        "the capture kernel could not find where to write the dump",
+                        "findmnt --noheadings --output SOURCE,UUID /",
+                    )
+                added.insert(0, f"root={root}")
+                reasons.append(f"root={root} was added, as the running command line has none")
+        line = " ".join((*words, *added))
+        if command_line.init_arguments and not (settings and settings.command_line):
+            line += " -- " + " ".join(command_line.init_arguments)
+        options = ["-s"] if signed else []
+        if signed:
+            reasons.append("-s: Secure Boot or lockdown is on, and the kernel then loads only signed images (kexec_file_load)")
+        unload = command("kexec", *options, "-p", "-u", timeout_s=60, as_root=True)
+        if kernel.rsplit("/", 1)[-1].startswith("vmlinux"):
+            options.append("--args-linux")
+            reasons.append("--args-linux: the kernel is an ELF file")
+        if settings and settings.kexec_arguments:
+            options += shlex.split(settings.kexec_arguments)
+            reasons.append(f"{settings.kexec_arguments}: KDUMP_KEXEC_ARGS of {settings.path}")
+        argv = ("kexec", "-p", *options, f"--command-line={line}", f"--initrd={files.initramfs}", kernel)
+        return KexecLoad(
+            Command(argv, timeout_s=120, as_root=True),
+            unload,
+            kernel,
+            files.initramfs,
+            line,
+            removed,
+            tuple(added),
+            signed,
+            tuple(reasons),
+        )
+
+    # Dumps
+
+    def dump_listing_command(self, directory: str) -> Command:
+        return kdump_tools_dumps.listing_command(directory)
+
+    def parse_dump_listing(self, listing: bytes, directory: str) -> tuple[DumpCandidate, ...]:
+        return kdump_tools_dumps.parse_listing(listing, directory)
+
+    def _check_names(self, packages: Sequence[str]) -> None:
+        for name in packages:
+            if not _PACKAGE_NAME.fullmatch(name):
+                raise ParameterError(f"{name!r} is not the name of a package", "names are lower-case letters, digits, + - .")
+        if not packages:
+            raise ParameterError("no package was named", "give at least one")
+
+    def _check_release(self, release: str) -> None:
+        if not _RELEASE.fullmatch(release):
+            raise ParameterError(f"{release!r} is not a kernel release", "give what `uname -r` prints")
+
+
+def _apt(*words: str, timeout_s: float) -> Command:
+    # env sets the variable behind sudo as well, which drops the caller's environment
+    return command("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", *words, timeout_s=timeout_s, as_root=True)
+
+
+def _is_symbols(name: str) -> bool:
+    return name.endswith(("-dbg", "-dbgsym"))
+
+
+def _split_release(release: str) -> tuple[str, str]:
+    # 6.1.0-55-cloud-amd64 -> (6.1.0-55, cloud-amd64): the flavour starts at the first part that begins with a letter
+    parts = release.split("-")
+    at = next((index for index, part in enumerate(parts) if part[:1].isalpha()), len(parts))
+    return "-".join(parts[:at]), "-".join(parts[at:])
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"[0-9]+", text)[:4])
+
+
+def _version_key(name: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(digits) for digits in re.findall(r"[0-9]+", name)), name

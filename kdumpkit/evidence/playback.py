@@ -1,0 +1,81 @@
+"""A transcript served back: the same commands in the same order get the same answers, and nothing is live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kdumpkit import errors
+from kdumpkit.command import Command, CommandResult
+from kdumpkit.errors import HostError, ReplayDivergence
+from kdumpkit.evidence.transcript import TIMED_KINDS, Record, command_key, decode_bytes, read_transcript
+
+
+class Playback:
+    """The records of one stage, its last attempt, in order.
+
+    Raises ReplayDivergence where the stage was never recorded.
+    """
+
+    def __init__(self, folder: Path, stage: str) -> None:
+        self.folder = folder
+        records = read_transcript(folder)
+        begins = [r for r in records if r.kind == "stage" and r.stage == stage]
+        if not begins:
+            raise ReplayDivergence(
+                f"{folder} holds no recording of stage {stage}",
+                "replay a folder in which this stage was run: ls <folder>/*.ipynb",
+            )
+        self.begin = begins[-1]
+        #: everything that was recorded before this attempt began, over all stages
+        self.earlier = records[: self.begin.number]
+        self._served = [
+            r
+            for r in records[self.begin.number + 1 :]
+            if r.stage == stage and r.attempt == self.begin.attempt and r.kind in ("command", "fetch")
+        ]
+        self._position = 0
+        self.now = self.begin.ended_at
+
+    def next_command(self, host: str, command: Command) -> CommandResult:
+        """The recorded answer to this command, or the recorded failure raised again."""
+        record = self._next("command", command_key(host, command), command.shown())
+        failure = record.data.get("failure")
+        if failure is not None:
+            kind = getattr(errors, str(failure["type"]), HostError)
+            raise kind(str(failure["message"]), str(failure.get("hint", "")))
+        return CommandResult(
+            command,
+            int(record.data["exit_status"]),
+            decode_bytes(record.data["stdout"], self.folder),
+            decode_bytes(record.data["stderr"], self.folder),
+            record.started_at,
+            record.duration_s,
+            record.number,
+        )
+
+    def next_fetch(self, host: str, remote: str) -> Record:
+        """The record of a file that was copied."""
+        return self._next("fetch", {"host": host, "remote": remote}, f"fetch of {remote}")
+
+    def _next(self, kind: str, key: dict[str, Any], shown: str) -> Record:
+        if self._position >= len(self._served):
+            raise ReplayDivergence(
+                f"the replay asks for `{shown}`, and the recording of stage {self.begin.stage} ends before it",
+                "the notebook or kdumpkit differ from those that made the recording; use the versions in manifest.json",
+            )
+        record = self._served[self._position]
+        recorded = {name: record.data.get(name) for name in _KEY_NAMES if name in record.data}
+        if record.kind != kind or recorded != key:
+            expected = record.data.get("title") or " ".join(record.data.get("argv", [record.data.get("remote", "")]))
+            raise ReplayDivergence(
+                f"the replay asks for `{shown}` where record {record.number} holds `{expected[:200]}`",
+                "the notebook or kdumpkit differ from those that made the recording; use the versions in manifest.json",
+            )
+        self._position += 1
+        if record.kind in TIMED_KINDS:
+            self.now = record.ended_at
+        return record
+
+
+_KEY_NAMES = ("host", "argv", "title", "as_root", "stdin_sha256", "remote")

@@ -1,0 +1,85 @@
+"""Kernels in ``/boot`` with what belongs to each of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from kdumpkit.facts.directory_tree import DirectoryTree
+
+
+@dataclass(frozen=True)
+class InstalledKernel:
+    """One ``/boot/vmlinuz-<release>``; ``initrd_path`` and ``modules_directory`` are None where they are missing."""
+
+    release: str
+    path: str
+    initrd_path: str | None
+    modules_directory: str | None
+    running: bool
+
+    @property
+    def bootable(self) -> bool:
+        """Has an initrd and modules of its own."""
+        return self.initrd_path is not None and self.modules_directory is not None
+
+
+@dataclass(frozen=True)
+class InstalledKernels:
+    """Oldest first, by Debian's version order (``6.1.0-9`` before ``6.1.0-55``)."""
+
+    kernels: tuple[InstalledKernel, ...]
+    running_release: str
+    records: tuple[int, ...] = ()
+
+    @property
+    def newest(self) -> InstalledKernel | None:
+        return self.kernels[-1] if self.kernels else None
+
+    @property
+    def running(self) -> InstalledKernel | None:
+        """The running kernel's files; None where they are not in /boot (removed, or started from elsewhere)."""
+        return next((kernel for kernel in self.kernels if kernel.running), None)
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def _weight(character: str) -> int:
+    # deb-version(7): a tilde sorts before the end, letters before everything else
+    if character == "~":
+        return -1
+    if character == "":
+        return 0
+    return ord(character) if character.isascii() and character.isalpha() else ord(character) + 0x110000
+
+
+def version_key(version: str) -> tuple[tuple[tuple[int, ...], int], ...]:
+    """A key that sorts releases as dpkg sorts versions: runs of digits as numbers, the rest by deb-version(7)."""
+    parts = _DIGITS.split(version)
+    pairs = zip_longest(parts[0::2], parts[1::2], fillvalue="0")
+    return tuple((tuple(_weight(c) for c in (*text, "")), int(number[-400:])) for text, number in pairs)
+
+
+def installed_kernels_from(tree: DirectoryTree, running_release: str) -> InstalledKernels:
+    """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it."""
+    kernels: list[InstalledKernel] = []
+    for file in tree.under("/boot", "vmlinuz-"):
+        release = file.name.removeprefix("vmlinuz-")
+        if file.kind != "f" or not release or release.startswith("0-rescue"):
+            continue
+        names = (f"initrd.img-{release}", f"initramfs-{release}.img", f"initrd-{release}")
+        initrds = [found.path for name in names if (found := tree.get(f"/boot/{name}")) and found.kind == "f"]
+        modules = tree.get(f"/lib/modules/{release}")
+        kernels.append(
+            InstalledKernel(
+                release=release,
+                path=file.path,
+                initrd_path=initrds[0] if initrds else None,
+                modules_directory=modules.path if modules and modules.kind == "d" else None,
+                running=release == running_release,
+            )
+        )
+    kernels.sort(key=lambda kernel: version_key(kernel.release))
+    return InstalledKernels(tuple(kernels), running_release, tree.records)

@@ -1,0 +1,62 @@
+"""The distribution, from ``/etc/os-release``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from kdumpkit.errors import ParseError
+from kdumpkit.facts.reading import Files, first_present, record_numbers
+from kdumpkit.facts.text import decoded, excerpt
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.base import Host
+from kdumpkit.hosts.files import read_files
+
+PATHS = ("/etc/os-release", "/usr/lib/os-release")
+
+
+@dataclass(frozen=True)
+class OsRelease:
+    """Who made this system. Fields that the file does not set are None (``VERSION_ID`` on Debian unstable)."""
+
+    id: str
+    id_like: tuple[str, ...]
+    version_id: str | None
+    pretty_name: str | None
+    records: tuple[int, ...] = ()
+
+
+def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
+    """The distribution; of a key that is set twice the last counts, as in a shell.
+
+    Raises ParseError where ``ID`` is missing or a value's quotes do not close. Source: os-release(5).
+    """
+    source = PATHS[0]
+    values: dict[str, str] = {}
+    for line in decoded(data, source).split("\n"):
+        name, equals, value = line.strip().partition("=")
+        if not equals or name.startswith("#"):
+            continue
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ParseError(f"{source}: {excerpt(line)}: {error}") from error
+        values[name] = " ".join(words)
+    if not values.get("ID"):
+        raise ParseError(f"{source} names no distribution: it has no ID=")
+    return OsRelease(
+        id=values["ID"],
+        id_like=tuple(values.get("ID_LIKE", "").split()),
+        version_id=values.get("VERSION_ID"),
+        pretty_name=values.get("PRETTY_NAME"),
+        records=records,
+    )
+
+
+def os_release_from(files: Files) -> OsRelease | Unknown:
+    """The distribution out of files that were read."""
+    return first_present(files, PATHS, lambda file: parse_os_release(file.data, record_numbers(file.record)))
+
+
+def read_os_release(host: Host) -> OsRelease | Unknown:
+    return os_release_from(read_files(host, PATHS, max_bytes=65536, as_root=False))

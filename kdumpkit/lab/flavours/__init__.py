@@ -1,0 +1,1 @@
+"""The kinds of lab machine, one file each with a constant ``FLAVOUR``."""

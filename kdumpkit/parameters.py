@@ -1,0 +1,197 @@
+"""The parameters of a host: one flat YAML file for all six notebooks, checked before anything starts.
+
+The names, types, defaults and meanings below are the only place where a parameter is defined: the notebooks'
+parameter cells, the JSON Schema that editors complete from and the messages are made from them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kdumpkit.errors import ParameterError
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+_CRASHKERNEL = re.compile(r"[0-9A-Za-z:,@-]{0,200}")
+
+Mode = Literal["check", "plan", "apply"]
+
+
+class Parameters(BaseModel):
+    """What one run is told. No secret is ever a parameter: parameters are kept in clear in the evidence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    host: str = Field("localhost", description="name of the host in reports and in the evidence folder")
+    transport: Literal["ssh", "local"] = Field("local", description="how the host is reached; a panic needs ssh")
+    ssh_destination: str = Field("", description="what ssh is called with; empty: the host's name")
+    ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
+    mode: Mode = Field("check", description="check reads only, plan shows every change, apply makes them")
+    consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
+    crashkernel: str = Field("", description="the crashkernel= value to set; empty: what the kit recommends")
+    load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
+    vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
+    dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
+    evidence_dir: str = Field("", description="where evidence goes, here; empty: ./evidence")
+    run_id: str = Field("", description="a run to go on with; empty: the newest that is not finished, or a new one")
+    console_log: str = Field("", description="a file here that receives the host's serial console; empty: none")
+    signing_key: str = Field("", description="path of an SSH key that signs the manifest; empty: not signed")
+    boot_timeout_s: int = Field(900, ge=30, le=7200, description="longest wait for the host after a reboot, seconds")
+    dump_timeout_s: int = Field(
+        1800, ge=60, le=86400, description="longest wait from panic to the host's return, seconds"
+    )
+    install_timeout_s: int = Field(1800, ge=30, le=7200, description="longest run of one package command, seconds")
+    host_file: str = Field("", description="by hand: a YAML file that gives every value left at its default here")
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_a_name(cls, value: str) -> str:
+        # it becomes a folder's name
+        if not _HOST_NAME.fullmatch(value):
+            raise ValueError("letters, digits, dots, hyphens and underscores only, with a letter or digit at both ends")
+        return value
+
+    @field_validator("run_id")
+    @classmethod
+    def _run_id_is_a_name(cls, value: str) -> str:
+        if value and not _HOST_NAME.fullmatch(value):
+            raise ValueError("the name of a folder under evidence/<host>/, such as 20261123T051500Z")
+        return value
+
+    @field_validator("crashkernel")
+    @classmethod
+    def _crashkernel_is_a_value(cls, value: str) -> str:
+        if not _CRASHKERNEL.fullmatch(value):
+            raise ValueError("the value alone, such as 256M or 2G-64G:256M,64G-:512M, without crashkernel= and spaces")
+        return value
+
+    @field_validator("ssh_destination")
+    @classmethod
+    def _destination_is_no_option(cls, value: str) -> str:
+        if value.startswith("-") or any(c.isspace() for c in value):
+            raise ValueError("user@host, host, or a Host alias of your ssh_config")
+        return value
+
+
+#: order, defaults and meanings, as the parameter cells show them
+FIELDS = Parameters.model_fields
+
+
+def check_parameters(values: Mapping[str, object], source: str) -> Parameters:
+    """Typed parameters from plain values.
+
+    Raises ParameterError naming ``source``, the key, its value and what is allowed; for an unknown name, the
+    nearest right one.
+    """
+    unknown = [name for name in values if name not in FIELDS]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), FIELDS, n=1, cutoff=0.5)
+        raise ParameterError(
+            f"{source}: there is no parameter {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            "the names are: " + ", ".join(FIELDS),
+        )
+    try:
+        return Parameters(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise ParameterError(
+            f"{source}: {name} is {first['input']!r} ({_yaml_type(first['input'])}), but {_allowed(name, first)}",
+            f"{name}: {FIELDS[name].description}",
+        ) from error
+
+
+def read_parameters(path: Path) -> Parameters:
+    """The parameters in a YAML file. Raises ParameterError for a file that is missing, not YAML, or wrong."""
+    return check_parameters(read_values(path), str(path))
+
+
+def read_values(path: Path) -> dict[str, object]:
+    """The names and values in a YAML file, not yet checked."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ParameterError(
+            f"{path}: there is no such file", f"ls {path.parent}; a file to begin from is parameters/lab.yaml"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: cannot be read as text: {error}", f"file {path}") from error
+    try:
+        values = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ParameterError(f"{path}{line}: not YAML: {problem}", "one `name: value` a line") from error
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path}: holds {_yaml_type(values)}, not `name: value` lines", "one `name: value` a line")
+    return {str(name): value for name, value in values.items()}
+
+
+def json_schema() -> str:
+    """The JSON Schema of a parameter file, for editors."""
+    schema = Parameters.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "kdumpkit host parameters"
+    schema.pop("description", None)
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def parameters_cell() -> str:
+    """The source of the notebooks' ``parameters`` cell: literals only, one a line, with its meaning."""
+    lines = []
+    for name, field in FIELDS.items():
+        # papermill's inspection reads `name: type = value  # comment`, and only plain types
+        kind = "int" if field.annotation is int else "str"
+        lines.append(f"{name}: {kind} = {json.dumps(field.default)}  # {field.description}{_choices(name)}")
+    return "\n".join(lines)
+
+
+def _choices(name: str) -> str:
+    values = get_args(FIELDS[name].annotation)
+    return f" [{' | '.join(values)}]" if values else ""
+
+
+def _allowed(name: str, error: Any) -> str:
+    kind = str(error["type"])
+    if kind == "literal_error":
+        return "it must be one of: " + ", ".join(get_args(FIELDS[name].annotation))
+    if kind == "string_type":
+        return 'it must be text: put it in quotes, such as "6.10"'
+    if kind in ("int_type", "int_from_float"):
+        return "it must be a whole number without quotes"
+    if kind == "value_error":
+        return f"it must be: {error['ctx']['error']}"
+    limits = error.get("ctx", {})
+    if kind == "greater_than_equal":
+        return f"it must be at least {limits['ge']}"
+    if kind == "less_than_equal":
+        return f"it must be at most {limits['le']}"
+    return str(error["msg"])
+
+
+def _yaml_type(value: object) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a mapping"}
+    return "nothing" if value is None else names.get(type(value), "a list" if isinstance(value, list) else "a date")
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A SafeLoader for which a name that is given twice is an error, not the last one wins."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if isinstance(key, list | dict):
+                raise yaml.constructor.ConstructorError(None, None, "a name must be a word", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)

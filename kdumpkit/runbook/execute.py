@@ -1,0 +1,179 @@
+"""One notebook executed by papermill, in this process, with its output written so that no crash can tear it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
+# wherever this package is installed; without it nbformat is imported in a tenth of the time.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler, papermill_io
+
+from kdumpkit.evidence.transcript import write_synced
+from kdumpkit.runbook.kernel import KernelServer, kernel_manager_class
+from kdumpkit.runbook.session import ENV_PROGRESS, ENV_REPLAY, ENV_RUN_DIR
+
+#: seconds for a cell that names no time-out of its own
+DEFAULT_CELL_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the execution of a notebook ended, told from the cells themselves.
+
+    papermill's own metadata is not used: after a dead kernel, a time-out or Ctrl-C it calls every cell completed.
+    """
+
+    #: "finished", "error" (a cell raised), "timeout", "kernel died"
+    ended: str
+    code_cells: int
+    executed_cells: int
+    error_name: str = ""
+    error_text: str = ""
+
+
+def execute_notebook(
+    template: Path,
+    output: Path,
+    given: dict[str, object],
+    server: KernelServer,
+    *,
+    on_cell: Callable[[int, int, str], None],
+    progress_file: Path | None = None,
+    replay_dir: Path | None = None,
+) -> Execution:
+    """Run ``template`` with the parameters ``given`` into ``output``; the kernel works in the current folder.
+
+    ``on_cell(number, of, step)`` is called as each code cell begins. Cells that never ran are tagged so that
+    nbval does not run them either; a cell that raised is tagged so that nbval expects it to.
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, "PYTEST_CURRENT_TEST")}
+    environment[ENV_RUN_DIR] = str(output.parent)
+    environment["MPLCONFIGDIR"] = environment.get("MPLCONFIGDIR", str(Path(server.folder.name) / "matplotlib"))
+    if progress_file is not None:
+        environment[ENV_PROGRESS] = str(progress_file)
+    if replay_dir is not None:
+        environment[ENV_REPLAY] = str(replay_dir)
+    _register(output.parent)
+    ended, failure = "finished", None
+    try:
+        papermill.execute_notebook(
+            str(template),
+            str(output),
+            parameters=given,
+            engine_name="kdumpkit",
+            progress_bar=False,
+            kdumpkit_server=server,
+            kdumpkit_environment=environment,
+            kdumpkit_on_cell=on_cell,
+        )
+    except PapermillExecutionError as error:
+        ended, failure = "error", error
+    except CellTimeoutError:
+        ended = "timeout"
+    except DeadKernelError:
+        ended = "kernel died"
+    executed, cells = _finish(output)
+    return Execution(
+        ended, cells, executed, getattr(failure, "ename", ""), getattr(failure, "evalue", "") if failure else ""
+    )
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, which says which cell it begins."""
+
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        if cell.cell_type == "code":
+            of = sum(c.cell_type == "code" for c in self.nb.cells)
+            number = sum(c.cell_type == "code" for c in self.nb.cells[: cell_index + 1])
+            self.kdumpkit_on_cell(number, of, cell.metadata.get("kdumpkit", {}).get("step", ""))
+        return super().execute_cell(cell, cell_index, **options)
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's engine with forked kernels, a time-out for each cell, and no widget state in the evidence."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        kdumpkit_server: KernelServer,
+        kdumpkit_environment: dict[str, str],
+        kdumpkit_on_cell: Callable[[int, int, str], None],
+        **_: Any,
+    ) -> Any:
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            kernel_manager_class=kernel_manager_class(kdumpkit_server),
+            timeout_func=lambda cell: cell.metadata.get("kdumpkit", {}).get("timeout", DEFAULT_CELL_TIMEOUT_S),
+            store_widget_state=False,
+            record_timing=False,
+            shutdown_kernel="immediate",
+            startup_timeout=60,
+            resources={"metadata": {"path": os.getcwd()}},
+        )
+        client.kdumpkit_on_cell = kdumpkit_on_cell
+        return client.execute(env=kdumpkit_environment)
+
+
+class _AtomicHandler(LocalHandler):  # type: ignore[misc]
+    """Writes a notebook whole and synced: the next cell may panic the host that this runs on a share of."""
+
+    def write(self, buf: str, path: str) -> None:
+        write_synced(Path(path), buf.encode())
+
+
+def _register(folder: Path) -> None:
+    if "kdumpkit" not in papermill_engines._engines:
+        papermill_engines.register("kdumpkit", _Engine)
+    if all(scheme != str(folder) for scheme, _ in papermill_io.handlers):
+        papermill_io.register(str(folder), _AtomicHandler())
+
+
+def _finish(output: Path) -> tuple[int, int]:
+    # Tags for nbval, and the marks that differ from run to run taken out.
+    notebook = nbformat.read(output, as_version=4)
+    notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
+    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    for cell in code_cells:
+        tags = list(cell.metadata.get("tags", []))
+        if cell.execution_count is None:
+            tags.append("nbval-skip")
+        elif any(out.output_type == "error" for out in cell.outputs):
+            tags.append("nbval-raises-exception")
+        cell.metadata["tags"] = sorted(set(tags))
+    kept = notebook.metadata.get("papermill", {})
+    notebook.metadata["papermill"] = {"parameters": kept.get("parameters", {}), "version": kept.get("version")}
+    write_synced(output, (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+    return sum(cell.execution_count is not None for cell in code_cells), len(code_cells)
+
+
+@contextlib.contextmanager
+def warm_kernels() -> Any:
+    """A kernel server for the time of a run."""
+    server = KernelServer()
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,70 @@
+"""One run at a time for a host: a lock here for processes of this machine, and one on the host for everybody."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from kdumpkit.command import Command
+from kdumpkit.errors import HostLocked
+from kdumpkit.hosts.base import Host
+
+#: on the host; /run is emptied by every boot, so a lock never outlives the crash that left it
+HOST_LOCK = "/run/kdumpkit.lock"
+
+# mkdir is atomic on every file system: who makes the folder has the lock. Prints the owner that it finds.
+_TAKE = """
+if mkdir "$1" 2>/dev/null; then printf '%s\\n' "$2" > "$1/owner"; fi
+cat "$1/owner"
+"""
+
+
+def lock_here(host_folder: Path) -> IO[str]:
+    """An exclusive lock on a host's evidence folder, held until the file is closed. Raises HostLocked."""
+    host_folder.mkdir(parents=True, exist_ok=True)
+    file = (host_folder / ".lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        owner = file.read().strip() or "another process"
+        file.close()
+        raise HostLocked(
+            f"a run of {host_folder.name} is under way here already: {owner}", "wait for it, or end it, and run again"
+        ) from error
+    file.truncate(0)
+    file.write(f"process {os.getpid()} of {getpass.getuser()}\n")
+    file.flush()
+    return file
+
+
+def lock_on_host(host: Host, run_id: str) -> None:
+    """Take the lock on the host for this run, or find that it has it already. Raises HostLocked naming the owner."""
+    owner = f"run {run_id} from {socket.gethostname()} by {getpass.getuser()}"
+    result = host.run(
+        Command(
+            ("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=f"take {HOST_LOCK} for run {run_id}"
+        )
+    ).checked()
+    found = result.text.strip()
+    if found.split(" from ")[0] != f"run {run_id}":
+        raise HostLocked(
+            f"{host.name} is being changed by another run: {found or 'unknown'}",
+            f"wait until it ends; if nobody is at it any more, on {host.name}: rm -r {HOST_LOCK}",
+        )
+
+
+def unlock_on_host(host: Host, run_id: str) -> None:
+    """Give the lock on the host back if this run has it."""
+    script = 'case "$(cat "$1/owner" 2>/dev/null)" in "$2 "*) rm -r "$1";; esac'
+    host.run(
+        Command(
+            ("sh", "-c", script, "sh", HOST_LOCK, f"run {run_id}"),
+            as_root=True,
+            title=f"give {HOST_LOCK} of run {run_id} back",
+        )
+    )

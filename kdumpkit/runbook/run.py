@@ -1,0 +1,218 @@
+"""A run: the six notebooks executed for one host into one evidence folder, resumed where it stopped, and sealed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import kdumpkit
+from kdumpkit.errors import KdumpkitError, UsageError
+from kdumpkit.evidence.manifest import MANIFEST, sign_manifest, write_manifest
+from kdumpkit.evidence.transcript import Transcript, read_transcript, write_synced
+from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
+from kdumpkit.evidence.verify import RESULT, result_bytes
+from kdumpkit.parameters import FIELDS, Parameters
+from kdumpkit.runbook.lock import lock_here
+from kdumpkit.runbook.session import STAGES, evidence_root, new_run_dir, unfinished_run_dir
+
+#: the installed packages whose versions the manifest names
+_VERSIONED = ("papermill", "nbclient", "nbformat", "nbval", "ipykernel", "matplotlib", "drgn", "pydantic")
+
+
+class Listener(Protocol):
+    """Who is told how a run goes on."""
+
+    def stage_begins(self, stage: str, number: int, of: int) -> None: ...
+    def step_begins(self, number: int, of: int, step: str) -> None: ...
+    def waiting(self, text: str, elapsed_s: float, expected_s: float) -> None: ...
+    def stage_ends(self, verdict: StageVerdict) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """Where a run's evidence lies and how it ended."""
+
+    run_dir: Path
+    verdict: RunVerdict
+    report: Path
+
+
+def notebooks_dir() -> Path:
+    """The folder of the notebook templates. Raises UsageError where it is not beside the package."""
+    folder = Path(kdumpkit.__file__).resolve().parent.parent / "notebooks"
+    if not folder.is_dir():
+        raise UsageError(
+            f"the notebooks are not at {folder}", "install with `pip install -e .` from a clone of the repository"
+        )
+    return folder
+
+
+def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = False) -> RunOutcome:
+    """Execute the six notebooks and seal the folder.
+
+    A stage that fails ends a run in ``apply``; in ``check`` and ``plan`` the following ones are executed all the
+    same, unless the host cannot be talked to. ``resume`` goes on with the newest unsealed run from the first
+    stage that has no good end.
+    """
+    # only here: papermill is not imported by anything that a notebook imports
+    from kdumpkit.runbook.execute import execute_notebook, warm_kernels
+
+    templates = notebooks_dir()
+    with warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
+        run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        transcript = Transcript(run_dir)
+        given = {k: v for k, v in parameters.model_dump().items() if v != FIELDS[k].default}
+        _note_begin(transcript, parameters, templates, resume)
+        with tempfile.TemporaryDirectory(prefix="kdumpkit-") as temporary:
+            for number, stage in enumerate(STAGES, 1):
+                before = _verdict_of(run_dir, stage)
+                if resume and before.status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN"):
+                    continue
+                _set_earlier_notebook_aside(run_dir, stage, before)
+                listener.stage_begins(stage, number, len(STAGES))
+                progress_file = Path(temporary) / f"{stage}.progress"
+                with _watched(progress_file, listener):
+                    execution = execute_notebook(
+                        templates / f"{stage}.ipynb",
+                        run_dir / f"{stage}.ipynb",
+                        given,
+                        server,
+                        on_cell=listener.step_begins,
+                        progress_file=progress_file,
+                    )
+                transcript.stage = stage
+                transcript.append("notebook", vars(execution))
+                transcript.stage = ""
+                after = _verdict_of(run_dir, stage)
+                listener.stage_ends(after)
+                if _ends_the_run(after, parameters):
+                    break
+        return seal(run_dir, parameters)
+
+
+def seal(run_dir: Path, parameters: Parameters) -> RunOutcome:
+    """Write the result, the report and the manifest of a run, and sign it where a key is given."""
+    from kdumpkit.render.report import write_report
+
+    console = Path(parameters.console_log).expanduser() if parameters.console_log else None
+    if console is not None and console.is_file():
+        shutil.copyfile(console, run_dir / "console.log")
+    verdict = judge(read_transcript(run_dir), STAGES)
+    Transcript(run_dir).append("seal", {"status": verdict.status})
+    write_synced(run_dir / RESULT, result_bytes(verdict))
+    report = write_report(run_dir, STAGES)
+    write_manifest(run_dir, STAGES)
+    if parameters.signing_key:
+        sign_manifest(run_dir, Path(parameters.signing_key))
+    return RunOutcome(run_dir, verdict, report)
+
+
+def _resumed_dir(parameters: Parameters) -> Path:
+    base = evidence_root(parameters) / parameters.host
+    if parameters.run_id:
+        folder: Path | None = base / parameters.run_id
+    else:
+        runs = sorted((d for d in base.glob("*") if (d / "transcript.jsonl").exists()), key=lambda d: d.name)
+        folder = unfinished_run_dir(parameters) or (runs[-1] if runs else None)
+    if folder is None or not folder.is_dir():
+        raise UsageError(f"there is no run of {parameters.host} to resume", "leave --resume out to begin one")
+    verdict = judge(read_transcript(folder), STAGES)
+    if verdict.exit_status == 0:
+        raise UsageError(
+            f"run {folder.name} of {parameters.host} has come to a good end", "leave --resume out to begin another"
+        )
+    # the seal of what had failed is void once the run goes on
+    for name in (MANIFEST, f"{MANIFEST}.sig", RESULT, "report.html"):
+        (folder / name).unlink(missing_ok=True)
+    return folder
+
+
+def _note_begin(transcript: Transcript, parameters: Parameters, templates: Path, resume: bool) -> None:
+    transcript.append(
+        "resume" if resume else "run",
+        {
+            "host": parameters.host,
+            "run_id": transcript.folder.name,
+            "mode": parameters.mode,
+            "versions": {
+                "kdumpkit": kdumpkit.__version__,
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in _VERSIONED},
+            },
+            "templates": {
+                stage: hashlib.sha256((templates / f"{stage}.ipynb").read_bytes()).hexdigest() for stage in STAGES
+            },
+        },
+    )
+
+
+def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:
+    return judge(read_transcript(run_dir), (stage,)).stages[0]
+
+
+def _set_earlier_notebook_aside(run_dir: Path, stage: str, before: StageVerdict) -> None:
+    notebook = run_dir / f"{stage}.ipynb"
+    if notebook.exists():
+        notebook.rename(run_dir / f"{stage}.attempt-{before.attempt}.ipynb")
+
+
+def _ends_the_run(verdict: StageVerdict, parameters: Parameters) -> bool:
+    if verdict.status == INTERRUPTED:
+        return True
+    if verdict.error:
+        unusable = verdict.error.get("exit_status") in (2, 3, 4) or verdict.error.get("type") == "UnsupportedHost"
+        return unusable or parameters.mode == "apply"
+    return False
+
+
+class _watched:
+    """Hands the lines that a kernel writes about its waiting to the listener, while it is entered."""
+
+    def __init__(self, path: Path, listener: Listener) -> None:
+        import threading
+
+        self._path = path
+        self._listener = listener
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> None:
+        self._path.touch()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        with self._path.open(encoding="utf-8") as file:
+            while not self._stop.wait(0.2):
+                for told in _lines(file.readlines()):
+                    self._listener.waiting(str(told["text"]), float(told["elapsed_s"]), float(told["expected_s"]))
+
+
+def _lines(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            # a line that is still being written is told with the next
+            continue
+
+
+def describe_failure(verdict: RunVerdict) -> KdumpkitError | None:
+    """The error that ended a run, as an error; None where none did."""
+    for stage in verdict.stages:
+        if stage.error:
+            error = KdumpkitError(f"{stage.stage}: {stage.error['message']}", str(stage.error.get("hint", "")))
+            return error
+    return None

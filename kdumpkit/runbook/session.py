@@ -1,0 +1,308 @@
+"""What a notebook works with: checked parameters, the host, this machine, the clock and the record.
+
+A session is *live* or a *replay*. It is a replay wherever there is a record to replay from: ``KDUMPKIT_REPLAY``
+names a folder, or the notebook runs in a folder that holds a transcript. Under pytest it is never live. So
+neither nbval nor a person who opens an archived notebook can touch a host with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kdumpkit
+from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, UsageError
+from kdumpkit.evidence.playback import Playback
+from kdumpkit.evidence.redact import redact_text
+from kdumpkit.evidence.transcript import TRANSCRIPT, Record, Transcript, read_transcript
+from kdumpkit.hosts.base import Host
+from kdumpkit.hosts.local import LocalHost
+from kdumpkit.hosts.recorder import Recorder
+from kdumpkit.hosts.replay import ReplayHost
+from kdumpkit.hosts.ssh import SshHost
+from kdumpkit.parameters import FIELDS, Parameters, check_parameters, read_values
+from kdumpkit.runbook.clock import RecordedClock
+
+#: the notebooks, in order
+STAGES = (
+    "01-prerequisites",
+    "02-grub-crashkernel",
+    "03-reboot-check",
+    "04-kexec-load",
+    "05-panic-test",
+    "06-analysis",
+)
+
+ENV_RUN_DIR = "KDUMPKIT_RUN_DIR"
+ENV_REPLAY = "KDUMPKIT_REPLAY"
+ENV_PROGRESS = "KDUMPKIT_PROGRESS"
+#: written into a run's folder once it is sealed; no stage is added to a run that has it
+MANIFEST = "manifest.json"
+
+# names that IPython puts beside the user's own
+_IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
+
+
+@dataclass
+class Session:
+    """One stage being run or replayed."""
+
+    stage: str
+    parameters: Parameters
+    run_dir: Path
+    replaying: bool
+    interactive: bool
+    target: Host
+    here: Host
+    clock: RecordedClock
+    #: records of this run from before this attempt at the stage
+    earlier: tuple[Record, ...]
+    _transcript: Transcript | None
+
+    @property
+    def run_id(self) -> str:
+        return str(self.begin_data["run_id"])
+
+    #: what the stage's own ``stage`` record holds
+    begin_data: Mapping[str, Any]
+    started_at: float
+
+    def begin_step(self, name: str) -> None:
+        if self._transcript is not None:
+            self._transcript.step = name
+
+    def note(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Keep something that was decided or is about to be done, synced to disk. A replay keeps nothing."""
+        if self._transcript is not None:
+            self._transcript.append(kind, _redacted(data))
+
+    def recall(self, kind: str) -> list[Record]:
+        """What earlier stages, or earlier attempts at this one, noted under ``kind``, oldest first."""
+        return [record for record in self.earlier if record.kind == kind]
+
+    def recall_value(self, name: str) -> Any:
+        """The newest value that a stage before kept under ``name``; None where there is none."""
+        values = [record.data["values"][name] for record in self.recall("values") if name in record.data["values"]]
+        return values[-1] if values else None
+
+    def progress(self, text: str, elapsed_s: float = 0.0, expected_s: float = 0.0) -> None:
+        """Tell whoever waits, outside of the notebook's outputs."""
+        path = os.environ.get(ENV_PROGRESS)
+        if self.replaying or not path:
+            return
+        line = json.dumps({"text": text, "elapsed_s": elapsed_s, "expected_s": expected_s})
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError:
+            # nobody listens any more; waiting goes on
+            return
+
+
+def open_session(stage: str, namespace: Mapping[str, object]) -> Session:
+    """The session of a notebook whose variables are ``namespace``.
+
+    Raises ParameterError for a variable that is no parameter or has a wrong value, UsageError where a live run
+    is asked for under pytest, ReplayDivergence where a recording was made with other parameters.
+    """
+    given = _given(stage, namespace)
+    replay_dir = _replay_dir()
+    if replay_dir is not None:
+        return _open_replay(stage, given, replay_dir)
+    if "PYTEST_CURRENT_TEST" in os.environ:
+        raise UsageError(
+            "under pytest a notebook is only replayed, and there is no record here to replay",
+            f"run pytest in an evidence folder, or set {ENV_REPLAY} to one",
+        )
+    return _open_live(stage, given)
+
+
+def _given(stage: str, namespace: Mapping[str, object]) -> dict[str, object]:
+    values = {
+        name: value
+        for name, value in namespace.items()
+        if (value is None or isinstance(value, str | int | float | list | dict))
+        and not name.startswith("_")
+        and name not in _IPYTHON_NAMES
+    }
+    check_parameters(values, f"{stage}, parameters cell")
+    return {name: value for name, value in values.items() if value != FIELDS[name].default}
+
+
+def _replay_dir() -> Path | None:
+    named = os.environ.get(ENV_REPLAY)
+    if named:
+        return Path(named)
+    if ENV_RUN_DIR not in os.environ and (Path.cwd() / TRANSCRIPT).exists():
+        return Path.cwd()
+    return None
+
+
+def _open_replay(stage: str, given: dict[str, object], folder: Path) -> Session:
+    playback = Playback(folder, stage)
+    begin = playback.begin
+    if given != begin.data["given"]:
+        changed = sorted(set(given.items()) ^ set(begin.data["given"].items()), key=str)
+        raise ReplayDivergence(
+            f"the notebook's parameters are not those of the recording in {folder.name}: {changed[:4]}",
+            "replay the notebook that was executed, unchanged",
+        )
+    parameters = check_parameters(begin.data["parameters"], f"{TRANSCRIPT}, record {begin.number}")
+    return Session(
+        stage,
+        parameters,
+        folder,
+        True,
+        False,
+        ReplayHost(parameters.host, playback, "target"),
+        ReplayHost("here", playback, "here"),
+        RecordedClock(playback, replaying=True),
+        playback.earlier,
+        None,
+        begin.data,
+        begin.started_at,
+    )
+
+
+def _open_live(stage: str, given: dict[str, object]) -> Session:
+    parameters = resolve_parameters(given, stage)
+    named = os.environ.get(ENV_RUN_DIR)
+    run_dir = Path(named) if named else choose_run_dir(parameters, stage)
+    transcript = Transcript(run_dir)
+    earlier = read_transcript(run_dir) if (run_dir / TRANSCRIPT).exists() else ()
+    attempt = 1 + sum(1 for r in earlier if r.kind == "stage" and r.stage == stage)
+    transcript.stage, transcript.attempt = stage, attempt
+    begin_data = {
+        "run_id": run_dir.name,
+        "given": given,
+        "parameters": parameters.model_dump(),
+        "kdumpkit": kdumpkit.__version__,
+    }
+    started_at = round(time.time(), 6)
+    transcript.append("stage", begin_data, started_at=started_at)
+    return Session(
+        stage,
+        parameters,
+        run_dir,
+        False,
+        _person_at_front_end(),
+        Recorder(_host(parameters), transcript, "target"),
+        Recorder(LocalHost("this machine"), transcript, "here"),
+        RecordedClock(transcript, replaying=False),
+        earlier,
+        transcript,
+        begin_data,
+        started_at,
+    )
+
+
+def resolve_parameters(given: Mapping[str, object], source: str) -> Parameters:
+    """Parameters from what a notebook's cell says, completed from ``host_file`` where one is named."""
+    values = dict(given)
+    named = values.get("host_file")
+    if isinstance(named, str) and named:
+        path = Path(named).expanduser()
+        if not path.is_absolute():
+            path = next((p / path for p in (Path.cwd(), evidence_root_base()) if (p / path).exists()), path)
+        values = {**read_values(path), **values}
+        check_parameters(read_values(path), str(path))
+    return check_parameters(values, source)
+
+
+def evidence_root_base() -> Path:
+    """The folder that relative paths begin from: the project's top if this is inside it, else the current one."""
+    current = Path.cwd()
+    for folder in (current, *current.parents):
+        if (folder / "notebooks").is_dir() and (folder / "parameters").is_dir():
+            return folder
+    return current
+
+
+def evidence_root(parameters: Parameters) -> Path:
+    """Where evidence goes."""
+    if parameters.evidence_dir:
+        return Path(parameters.evidence_dir).expanduser().absolute()
+    return evidence_root_base() / "evidence"
+
+
+def new_run_dir(parameters: Parameters) -> Path:
+    """A run folder that does not exist yet, named by the time in UTC."""
+    base = evidence_root(parameters) / parameters.host
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return next(base / n for n in (name, *(f"{name}-{i}" for i in range(2, 100))) if not (base / n).exists())
+
+
+def unfinished_run_dir(parameters: Parameters) -> Path | None:
+    """The newest run of this host that has a transcript and is not sealed; None where there is none."""
+    base = evidence_root(parameters) / parameters.host
+    if not base.is_dir():
+        return None
+    runs = [d for d in base.iterdir() if (d / TRANSCRIPT).exists() and not (d / MANIFEST).exists()]
+    return max(runs, key=lambda d: d.name, default=None)
+
+
+def choose_run_dir(parameters: Parameters, stage: str) -> Path:
+    """The folder for a stage that is run by itself, by hand or by plain papermill.
+
+    The first stage begins a new run; a later one goes on with the run that ``run_id`` names, or with the
+    newest that is not sealed.
+    """
+    if parameters.run_id:
+        folder = evidence_root(parameters) / parameters.host / parameters.run_id
+        if (folder / MANIFEST).exists():
+            raise UsageError(
+                f"run {parameters.run_id} of {parameters.host} is sealed; nothing can be added to it",
+                "leave run_id empty to begin a new run",
+            )
+        return folder
+    if stage == STAGES[0]:
+        return new_run_dir(parameters)
+    return unfinished_run_dir(parameters) or new_run_dir(parameters)
+
+
+def _host(parameters: Parameters) -> Host:
+    if parameters.transport == "local":
+        return LocalHost(parameters.host)
+    config = Path(parameters.ssh_config).expanduser() if parameters.ssh_config else None
+    if config is not None and not config.is_file():
+        raise ParameterError(
+            f"ssh_config is {parameters.ssh_config!r}, and there is no such file",
+            "for the lab: kdumpkit lab up; otherwise name an ssh_config file or leave it empty",
+        )
+    return SshHost(parameters.ssh_destination or parameters.host, config=config, name=parameters.host)
+
+
+def _person_at_front_end() -> bool:
+    # A front end at which a person sits allows input from standard input; papermill, nbclient and nbval do not.
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False))
+
+
+def _redacted(data: Any) -> Any:
+    if isinstance(data, str):
+        return redact_text(data)
+    if isinstance(data, Mapping):
+        return {str(name): _redacted(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_redacted(value) for value in data]
+    return data
+
+
+def check_evidence_dir(path: Path) -> Path:
+    """``path`` if it is an evidence folder; EvidenceError otherwise."""
+    if not (path / TRANSCRIPT).is_file():
+        raise EvidenceError(
+            f"{path} is not an evidence folder: it holds no {TRANSCRIPT}",
+            "name a folder such as evidence/<host>/<run id>",
+        )
+    return path
