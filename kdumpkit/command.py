@@ -27,8 +27,13 @@ class Command:
             raise TypeError(f"argv must be a non-empty sequence of strings, got {self.argv!r}")
 
     def shown(self) -> str:
-        """The command as a person would type it, or its title."""
-        return self.title or shlex.join(self.argv)
+        """The command as a person would type it, with what it is given on standard input, or its title."""
+        if self.title:
+            return self.title
+        words = shlex.join(self.argv)
+        if not self.stdin:
+            return words
+        return f"printf %s {shlex.quote(self.stdin.decode('utf-8', 'replace'))} | {words}"
 
 
 def command(*argv: str, **options: object) -> Command:

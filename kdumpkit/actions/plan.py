@@ -37,11 +37,16 @@ class FileChange:
 
 @dataclass(frozen=True)
 class CommandChange:
-    """A command that changes the host, why it is run, and the command that takes it back (None: no way back)."""
+    """A command that changes the host, why it is run, and the command that takes it back (None: no way back).
+
+    ``rewrites`` are files that the command writes anew (a generated grub.cfg): they are kept before it runs, and
+    putting them back is then the way back.
+    """
 
     command: Command
     why: str
     undo: Command | None = None
+    rewrites: tuple[str, ...] = ()
 
 
 Change = FileChange | CommandChange

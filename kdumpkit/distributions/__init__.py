@@ -15,7 +15,7 @@ FAMILIES: tuple[type[Distribution], ...] = (Debian,)
 
 
 def distribution_for(os_release: OsRelease | Unknown) -> Distribution:
-    """The distribution of a host: by ID, then by the words of ID_LIKE in order; else one that refuses every question."""
+    """The distribution of a host: by ID, then by the words of ID_LIKE in order; else one that refuses questions."""
     if isinstance(os_release, Unknown):
         return Unsupported(OsRelease("unknown", (), None, f"a host whose name is not known ({os_release.sentence()})"))
     for word in (os_release.id, *os_release.id_like):

@@ -22,7 +22,8 @@ class PackageNeed:
 class SymbolPackages:
     """Where the debug symbols of one kernel release come from.
 
-    ``packages`` are tried in order, one of them is enough. ``vmlinux_path`` is where the file lies once it is installed.
+    ``packages`` are tried in order, one of them is enough. ``vmlinux_path`` is where the file lies once it is
+    installed.
     """
 
     release: str
@@ -135,8 +136,8 @@ class KdumpService:
 class CaptureFiles:
     """The kernel and the kdump initramfs that are to be loaded for one release.
 
-    The ``_link`` paths are what the distribution's own tool follows (None: it uses no links). ``build`` makes the initramfs
-    where it is missing.
+    The ``_link`` paths are what the distribution's own tool follows (None: it uses no links). ``build`` makes the
+    initramfs where it is missing.
     """
 
     kernel: str
@@ -175,7 +176,7 @@ class DumpState(StrEnum):
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A line of a directory listing. ``modified_at`` is in seconds since the epoch; ``kind`` is find's letter (f, d, l)."""
+    """A line of a directory listing. ``modified_at``: seconds since the epoch; ``kind``: find's letter (f, d, l)."""
 
     path: str
     kind: str

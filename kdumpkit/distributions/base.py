@@ -58,7 +58,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def install_commands(self, packages: Sequence[str], *, refresh: bool = True) -> tuple[Command, ...]:
-        """Commands that install these and nothing else, upgrade nothing, remove nothing. ``refresh``: fetch lists first."""
+        """Commands that install these, upgrade nothing and remove nothing. ``refresh``: fetch lists first."""
 
     @abstractmethod
     def remove_command(self, packages: Sequence[str]) -> Command | None:
@@ -91,7 +91,8 @@ class Distribution(ABC):
     ) -> CrashkernelRecommendation:
         """The right ``crashkernel=`` for this RAM (System RAM in /proc/iomem) and machine (``uname -m``).
 
-        ``packaged_value`` is what the installed package sets; None: not installed, its default for this version is taken.
+        ``packaged_value`` is what the installed package sets; None: not installed, its default for this version is
+        taken.
         """
 
     @abstractmethod
@@ -136,8 +137,8 @@ class Distribution(ABC):
     ) -> KexecLoad:
         """An explicit ``kexec -p`` by the distribution's own rules.
 
-        ``root`` is what ``root=`` should say where the running command line has none. ``signed``: Secure Boot or lockdown
-        is on, so the kernel takes only signed images by kexec_file_load (``-s``).
+        ``root`` is what ``root=`` should say where the running command line has none. ``signed``: Secure Boot or
+        lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``).
         """
 
     # Dumps

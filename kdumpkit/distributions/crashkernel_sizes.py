@@ -35,21 +35,30 @@ def crashkernel_tokens(value: str) -> tuple[str, ...]:
     if not tokens:
         raise ParameterError("crashkernel is empty", hint)
     try:
-        kinds = [parse_crashkernel(token).kind for token in tokens]
+        parsed = [parse_crashkernel(token) for token in tokens]
     except ParseError as error:
         raise ParameterError(error.message, hint) from error
+    kinds = [found.kind for found in parsed]
     if CrashkernelKind.AUTO in kinds:
         raise ParameterError(
-            "crashkernel=auto is known only to Red Hat's kernels before RHEL 9; any other kernel reserves nothing for it",
+            "crashkernel=auto is known only to Red Hat's kernels before RHEL 9; any other kernel reserves "
+            "nothing for it",
             hint,
         )
     alone = (CrashkernelKind.SIZE, CrashkernelKind.RANGES, CrashkernelKind.HIGH)
     pair = {CrashkernelKind.HIGH, CrashkernelKind.LOW}
     if not (len(kinds) == 1 and kinds[0] in alone) and not (len(kinds) == 2 and set(kinds) == pair):
         raise ParameterError(
-            f"crashkernel={value!r} is not one value, nor a pair of one ,high and one ,low: one of them would be ignored",
+            f"crashkernel={value!r} is not one value, nor a pair of one ,high and one ,low: one of them would be "
+            "ignored",
             hint,
         )
+    for found in parsed:
+        if found.kind in (CrashkernelKind.SIZE, CrashkernelKind.HIGH) and (found.size_bytes or 0) < 16 * MIB:
+            raise ParameterError(
+                f"crashkernel={found.text} is {found.size_bytes} bytes, in which no kernel fits: is a unit missing?",
+                f"{found.text.partition(',')[0]}M would be MiB; {hint}",
+            )
     return tokens
 
 
@@ -95,10 +104,9 @@ def recommend(
         why = (
             f"the packaged crashkernel={packaged_value} reserves {packaged.total_bytes // MIB} MiB on {ram}; "
             f"{least // MIB} MiB is the least for a {machine} host of this size, as drivers and the file system of the "
-            "dump target need more than in a small virtual machine, and a capture kernel that runs out of memory leaves no dump"
+            "dump target need more than in a small virtual machine, and a capture kernel that runs out of memory "
+            "leaves no dump"
         )
     if least * 4 > ram_bytes:
         why += f"; note that {least // MIB} MiB is more than a quarter of this host's memory"
-    return CrashkernelRecommendation(
-        f"{least // MIB}M", least, why, LEAST_SOURCE, packaged_value, packaged.total_bytes
-    )
+    return CrashkernelRecommendation(f"{least // MIB}M", least, why, LEAST_SOURCE, packaged_value, packaged.total_bytes)

@@ -28,6 +28,7 @@ from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.crashkernel_sizes import recommend
 from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, read_back_grub
 from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
+from kdumpkit.facts.installed_kernels import version_key
 from kdumpkit.facts.kdump_tools import KdumpToolsSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.survey import SurveyRequest
@@ -57,7 +58,9 @@ _BY_RAM = "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"
 
 _PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_-]*")
-_USE_KDUMP = re.compile(rb"^[ \t]*(?:export[ \t]+)?USE_KDUMP[ \t]*=[ \t]*(?P<value>[^\r\n#]*)[^\r\n]*$", re.MULTILINE)
+_USE_KDUMP = re.compile(rb"^[ \t]*(?:export[ \t]+)?USE_KDUMP[ \t]*=.*$", re.MULTILINE)
+#: a line that a shell takes as "on"; a blank around the = or a carriage return in the end would make it fail
+_IS_ON = re.compile(rb"[ \t]*(?:export[ \t]+)?USE_KDUMP=(?:1|\"1\"|'1')[ \t]*(?:;?[ \t]+#.*)?")
 
 
 class Debian(Distribution):
@@ -96,8 +99,8 @@ class Debian(Distribution):
         if refresh:
             commands.append(_apt("update", timeout_s=600))
         if "kexec-tools" in packages:
-            # the package's own default is true: `reboot` would then start the new kernel by kexec, past GRUB, with the old
-            # command line, and a changed crashkernel= would not take effect (/etc/init.d/kexec-load)
+            # the package's own default is true: `reboot` would then start the new kernel by kexec, past GRUB, with
+            # the old command line, and a changed crashkernel= would not take effect (/etc/init.d/kexec-load)
             answer = b"kexec-tools kexec-tools/load_kexec boolean false\n"
             commands.append(command("debconf-set-selections", stdin=answer, as_root=True))
         options = ["--yes", "--no-upgrade", "--no-remove", "--no-install-recommends"]
@@ -128,7 +131,7 @@ class Debian(Distribution):
                     found[name] = (other, release)
         # the same upstream version first: a backport can behave differently; then the newest
         same = [name for name, (other, _) in found.items() if other.split("-")[0] == base.split("-")[0]]
-        return max(same or list(found), key=_version_key, default=None)
+        return max(same or list(found), key=version_key, default=None)
 
     def symbol_packages(self, release: str) -> SymbolPackages:
         self._check_release(release)
@@ -146,10 +149,12 @@ class Debian(Distribution):
             release,
             (f"linux-image-unsigned-{release}-dbgsym", f"linux-image-{release}-dbgsym"),
             vmlinux,
-            "debug symbols are in an archive of their own, ddebs, which has to be added and is some days behind the kernels",
+            "debug symbols are in an archive of their own, ddebs, which has to be added and is some days behind "
+            "the kernels",
             (
                 "apt-get install --yes ubuntu-dbgsym-keyring",
-                'for part in "" -updates; do echo "deb http://ddebs.ubuntu.com $(lsb_release -cs)$part main restricted universe'
+                'for part in "" -updates; do echo "deb http://ddebs.ubuntu.com $(lsb_release -cs)$part main '
+                "restricted universe"
                 ' multiverse"; done > /etc/apt/sources.list.d/ddebs.list',
                 "apt-get update",
                 f"apt-get install --yes linux-image-unsigned-{release}-dbgsym",
@@ -159,7 +164,9 @@ class Debian(Distribution):
     def symbol_fetch_command(self, package: str, directory: str) -> Command:
         self._check_names((package,))
         script = 'cd -- "$1" && exec apt-get -o APT::Sandbox::User=root download -- "$2"'
-        return command("sh", "-c", script, "sh", directory, package, timeout_s=3600, title=f"apt-get download {package}")
+        return command(
+            "sh", "-c", script, "sh", directory, package, timeout_s=3600, title=f"apt-get download {package}"
+        )
 
     # Reservation and boot loader
 
@@ -191,7 +198,8 @@ class Debian(Distribution):
     def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:
         if GRUB.settings not in files:
             raise UnsupportedHost(
-                f"{self.name}: there is no {GRUB.settings}, so this host does not boot by GRUB and update-grub, and the kit "
+                f"{self.name}: there is no {GRUB.settings}, so this host does not boot by GRUB and update-grub, "
+                "and the kit "
                 "does not know where its kernel command line is set; nothing was changed",
                 "add crashkernel= by the way of this host's own boot loader",
             )
@@ -225,8 +233,7 @@ class Debian(Distribution):
         if not found:
             return content + (b"" if content.endswith(b"\n") or not content else b"\n") + b"USE_KDUMP=1\n"
         last = found[-1]
-        written = last.group(0).split(b"=")[0]
-        if last["value"].strip().strip(b"\"'") == b"1" and written == written.strip() and not last["value"].startswith(b" "):
+        if _IS_ON.fullmatch(last.group()):
             return content
         return content[: last.start()] + b"USE_KDUMP=1" + content[last.end() :]
 
@@ -278,7 +285,8 @@ class Debian(Distribution):
             if not any(p.name == "root" and p.value for p in command_line.parameters):
                 if root is None:
                     raise GateClosed(
-                        f"{self.name}: the running command line has no root=, and the device that holds / is not known, so "
+                        f"{self.name}: the running command line has no root=, and the device that holds / is not "
+                        "known, so "
                         "the capture kernel could not find where to write the dump",
                         "findmnt --noheadings --output SOURCE,UUID /",
                     )
@@ -289,7 +297,9 @@ class Debian(Distribution):
             line += " -- " + " ".join(command_line.init_arguments)
         options = ["-s"] if signed else []
         if signed:
-            reasons.append("-s: Secure Boot or lockdown is on, and the kernel then loads only signed images (kexec_file_load)")
+            reasons.append(
+                "-s: Secure Boot or lockdown is on, and the kernel then loads only signed images (kexec_file_load)"
+            )
         unload = command("kexec", *options, "-p", "-u", timeout_s=60, as_root=True)
         if kernel.rsplit("/", 1)[-1].startswith("vmlinux"):
             options.append("--args-linux")
@@ -321,7 +331,9 @@ class Debian(Distribution):
     def _check_names(self, packages: Sequence[str]) -> None:
         for name in packages:
             if not _PACKAGE_NAME.fullmatch(name):
-                raise ParameterError(f"{name!r} is not the name of a package", "names are lower-case letters, digits, + - .")
+                raise ParameterError(
+                    f"{name!r} is not the name of a package", "names are lower-case letters, digits, + - ."
+                )
         if not packages:
             raise ParameterError("no package was named", "give at least one")
 
@@ -332,7 +344,9 @@ class Debian(Distribution):
 
 def _apt(*words: str, timeout_s: float) -> Command:
     # env sets the variable behind sudo as well, which drops the caller's environment
-    return command("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", *words, timeout_s=timeout_s, as_root=True)
+    return command(
+        "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", *words, timeout_s=timeout_s, as_root=True
+    )
 
 
 def _is_symbols(name: str) -> bool:
@@ -348,7 +362,3 @@ def _split_release(release: str) -> tuple[str, str]:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(digits) for digits in re.findall(r"[0-9]+", text)[:4])
-
-
-def _version_key(name: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(digits) for digits in re.findall(r"[0-9]+", name)), name

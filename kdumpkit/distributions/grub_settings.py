@@ -1,7 +1,7 @@
 """``crashkernel=`` in the shell files that grub-mkconfig sources: found, replaced and removed without running them.
 
-Only what can be edited safely is edited: a comment is left alone, an assignment with one quoted (or bare) value on one line is
-changed, anything else that carries a token is refused with its file and line.
+Only what can be edited safely is edited: a comment is left alone, an assignment with one quoted (or bare) value on
+one line is changed, anything else that carries a token is refused with its file and line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _edited(line: str, tokens: Sequence[str], origin: str) -> str:
     match = _ASSIGNMENT.match(text)
     if match is None or "$(" in text:
         raise GateClosed(
-            f"{origin} sets crashkernel= in a way that only a shell could read, so it is not edited: {text.strip()[:200]}",
+            f"{origin} sets crashkernel= in a way that only a shell could read, so it is not edited: "
+            f"{text.strip()[:200]}",
             f"write it as one assignment with one quoted value, or take the crashkernel= out of {origin} by hand",
         )
     quoted = match["quote"] is not None

@@ -123,7 +123,19 @@ def check_signature(folder: Path, allowed_signers: Path | None) -> str:
     principal = found.text.strip().splitlines()[0] if found.ok and found.text.strip() else ""
     verified = principal and here.run(
         Command(
-            ("ssh-keygen", "-Y", "verify", "-f", str(allowed_signers), "-I", principal, "-n", NAMESPACE, "-s", signature),
+            (
+                "ssh-keygen",
+                "-Y",
+                "verify",
+                "-f",
+                str(allowed_signers),
+                "-I",
+                principal,
+                "-n",
+                NAMESPACE,
+                "-s",
+                signature,
+            ),
             stdin=manifest,
         )
     )

@@ -29,13 +29,19 @@ class Playback:
         self.begin = begins[-1]
         #: everything that was recorded before this attempt began, over all stages
         self.earlier = records[: self.begin.number]
-        self._served = [
-            r
-            for r in records[self.begin.number + 1 :]
-            if r.stage == stage and r.attempt == self.begin.attempt and r.kind in ("command", "fetch")
-        ]
+        #: what the recorded attempt itself kept
+        self.own = [r for r in records[self.begin.number + 1 :] if r.attempt == self.begin.attempt and r.stage == stage]
+        self._served = [r for r in self.own if r.kind in ("command", "fetch")]
         self._position = 0
         self.now = self.begin.ended_at
+
+    def begin_step(self, name: str) -> None:
+        """Go to the first answer that this step was given.
+
+        A replay leaves out the cells that cannot be undone, and what they asked is passed over with them.
+        """
+        rest = range(self._position, len(self._served))
+        self._position = next((i for i in rest if self._served[i].step == name), self._position)
 
     def next_command(self, host: str, command: Command) -> CommandResult:
         """The recorded answer to this command, or the recorded failure raised again."""

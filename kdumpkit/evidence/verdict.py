@@ -66,7 +66,9 @@ def _judge_stage(records: Sequence[Record], stage: str) -> StageVerdict:
         return StageVerdict(stage, NOT_RUN, 0, (), {}, 0.0, 0.0)
     begin = begins[-1]
     attempt = [record for record in own if record.attempt == begin.attempt]
-    findings = newest_findings(finding_from_json(f) for r in attempt if r.kind == "findings" for f in r.data["findings"])
+    findings = newest_findings(
+        finding_from_json(f) for r in attempt if r.kind == "findings" for f in r.data["findings"]
+    )
     errors = [record for record in attempt if record.kind == "error"]
     ended = max(record.ended_at for record in attempt)
     if errors:

@@ -64,7 +64,7 @@ def result_bytes(verdict: RunVerdict) -> bytes:
 
 
 def replay(folder: Path, notebooks: Sequence[str]) -> str:
-    """nbval over a copy of the notebooks, fed from the record; returns its closing words.
+    """Run nbval over a copy of the notebooks, fed from the record; returns its closing words.
 
     Raises EvidenceError with nbval's own account where a cell gives another output than was archived.
     """

@@ -82,9 +82,9 @@ def parse_crashkernel(text: str) -> Crashkernel:
     if text == "auto":
         return Crashkernel(text, CrashkernelKind.AUTO, None)
     if ":" in text:
-        ranges, error, at = _ranges(text)
-        if error is not None:
-            raise error
+        ranges, fault, at = _ranges(text)
+        if fault is not None:
+            raise fault
         return Crashkernel(text, CrashkernelKind.RANGES, None, ranges, _offset(text, at))
     size, at = _memory(text, 0)
     return Crashkernel(text, CrashkernelKind.SIZE, size, (), _offset(text, at))
@@ -135,7 +135,7 @@ def _evaluate_plain(text: str, system_ram_bytes: int) -> tuple[int, str]:
             return 0, _no_fit(text, size, system_ram_bytes)
         return size, f"crashkernel={text} asks for {size_text(size)}"
     rounded = -(-system_ram_bytes // (128 * MIB)) * 128 * MIB
-    ranges, error, at = _ranges(text)
+    ranges, fault, _ = _ranges(text)
     for found in ranges:
         if found.size_bytes >= rounded:
             return 0, _no_fit(text, found.size_bytes, system_ram_bytes)
@@ -150,8 +150,8 @@ def _evaluate_plain(text: str, system_ram_bytes: int) -> tuple[int, str]:
             upper = "" if found.end_bytes is None else size_text(found.end_bytes)
             matched = f"{size_text(found.start_bytes)}-{upper}"
             return found.size_bytes, f"crashkernel={text}: range {matched} matches {size_text(rounded)} of RAM"
-    if error is not None:
-        return 0, error.message
+    if fault is not None:
+        return 0, fault.message
     return 0, f"crashkernel={text}: no range matches {size_text(rounded)} of RAM, so nothing is reserved"
 
 

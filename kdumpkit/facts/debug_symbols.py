@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 from kdumpkit.facts.directory_tree import DirectoryTree, FoundFile
-from kdumpkit.facts.kernel_build_id import read_file_build_id
+from kdumpkit.facts.kernel_build_id import KernelBuildId, read_file_build_id
 from kdumpkit.facts.reading import records_of
+from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 
 #: so many symbol files are looked into, those of the running release first
 _MOST_FILES = 6
-
-from dataclasses import dataclass
-from enum import StrEnum
-
-from kdumpkit.facts.kernel_build_id import KernelBuildId
-from kdumpkit.facts.unknown import Unknown
 
 
 class SymbolsState(StrEnum):
@@ -79,9 +77,10 @@ def vmlinux_files(tree: DirectoryTree, release: str) -> tuple[FoundFile, ...]:
         for file in tree.files
         if file.kind == "f" and file.name.startswith("vmlinux") and file.path.startswith("/usr/lib/debug/")
     ]
-    # the same directory is often reached by two names where /lib is a link
-    unique = {(file.size_bytes, file.modified_s, _release_of(file)): file for file in reversed(found)}
-    return tuple(sorted(unique.values(), key=lambda file: (_release_of(file) != release, file.path)))
+    # a link is left out where the file itself is among them
+    real = {_release_of(file) for file in found if file.link_target is None}
+    kept = [file for file in found if file.link_target is None or _release_of(file) not in real]
+    return tuple(sorted(kept, key=lambda file: (_release_of(file) != release, file.path)))
 
 
 def _release_of(file: FoundFile) -> str:

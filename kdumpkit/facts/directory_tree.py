@@ -21,6 +21,7 @@ DIRECTORIES = (
     "/usr/lib/debug/usr/lib/modules",
     "/var/lib/kdump",
 )
+_WANTED = ("-mindepth", "1", "-maxdepth", "2", "(", "-name", "vmlinu*", "-o", "-name", "init*", "-o", "-type", "d", ")")
 _FORMAT = r"%Y\t%s\t%T@\t%p\t%l\0"
 
 
@@ -80,13 +81,12 @@ def parse_find(data: bytes, records: tuple[int, ...] = ()) -> DirectoryTree:
     return DirectoryTree(tuple(sorted(files, key=lambda file: file.path)), records)
 
 
-def read_directory_tree(host: Host) -> DirectoryTree | Unknown:
+def read_directory_tree(host: Host, *, as_root: bool = True) -> DirectoryTree | Unknown:
     """One command. Directories that are not there are left out."""
     command = Command(
-        ("find", "-H", *DIRECTORIES, "-mindepth", "1", "-maxdepth", "2", "(", "-name", "vmlinu*", "-o", "-name")
-        + ("init*", "-o", "-name", "dump-*", "-o", "-type", "d", ")", "-printf", _FORMAT),
+        ("find", "-H", *DIRECTORIES, *_WANTED, "-printf", _FORMAT),
         timeout_s=30,
-        as_root=True,
+        as_root=as_root,
         # status 1: one of the directories is not there
         accepted=(0, 1),
         title="find kernels, initrds and symbols",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kdumpkit.facts.mounts import Mount
-from kdumpkit.facts.unknown import Unknown
+from kdumpkit.command import Command
+from kdumpkit.errors import ParseError
+from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.mounts import Mount, Mounts
+from kdumpkit.facts.reading import answered, record_numbers, records_of
+from kdumpkit.facts.text import decimal, decoded, excerpt
+from kdumpkit.facts.unknown import Unknown, Why
+from kdumpkit.hosts.base import Host
 
 
 class DumpTargetKind(StrEnum):
@@ -18,10 +26,9 @@ class DumpTargetKind(StrEnum):
 
 @dataclass(frozen=True)
 class FileSystemSpace:
-    """Sizes of one file system, in bytes, from ``df -B1``. ``available_bytes`` is what root's dump can count on."""
+    """Sizes of one file system, in bytes, from ``df -B1``. ``available_bytes`` is what is left for everybody."""
 
     target: str
-    source: str
     fstype: str
     total_bytes: int
     used_bytes: int
@@ -35,15 +42,118 @@ class FileSystemSpace:
 
 @dataclass(frozen=True)
 class DumpTarget:
-    """``directory`` is where dumps lie; ``remote`` the server for a network target, whose room is not known here.
+    """``directory`` is where dumps lie (None: the settings that name it are not known).
 
-    ``directory_exists`` False: it is made by the first dump, in ``mount``.
+    ``remote`` is the server of a network target, None for a local one. ``directory_exists`` False: it is made in
+    ``mount`` when kdump-tools starts.
     """
 
     kind: DumpTargetKind
-    directory: str
+    directory: str | None
     directory_exists: bool | Unknown
     remote: str | None
     mount: Mount | Unknown
     space: FileSystemSpace | Unknown
     records: tuple[int, ...] = ()
+
+
+def with_parents(directory: str) -> tuple[str, ...]:
+    """The directory and each that it lies in, deepest first: the first that exists tells the file system."""
+    path = posixpath.normpath("/" + directory.lstrip("/"))
+    paths = [path]
+    while path != "/" and len(paths) < 64:
+        path = posixpath.dirname(path)
+        paths.append(path)
+    return tuple(paths)
+
+
+def parse_df(data: bytes, asked: Sequence[str]) -> dict[str, FileSystemSpace]:
+    """Sizes by asked path, without those that are not there.
+
+    From ``df -B1 --output=size,used,avail,fstype,file,target``. Raises ParseError.
+    """
+    found: dict[str, FileSystemSpace] = {}
+    longest_first = sorted(asked, key=len, reverse=True)
+    for line in decoded(data, "df").rstrip("\n").split("\n")[1:]:
+        fields = line.split(None, 4)
+        if len(fields) != 5:
+            raise ParseError(f"df: {excerpt(line)} is not three sizes, a type, a file and a mount")
+        rest = fields[4]
+        # both may have spaces in them, and the file is known
+        path = next((path for path in longest_first if rest.startswith(path + " ")), None)
+        if path is None:
+            raise ParseError(f"df: {excerpt(line)} is about a file that was not asked for")
+        total, used, available = (decimal(text, "df") for text in fields[:3])
+        found[path] = FileSystemSpace(rest[len(path) :].strip(), fields[3], total, used, available)
+    return found
+
+
+def read_dump_target(
+    host: Host, settings: KdumpToolsSettings | Unknown, mounts: Mounts | Unknown, *, as_root: bool = True
+) -> DumpTarget:
+    """Where Debian's kdump-tools will write, and the room there. One command, none for a network target.
+
+    Settings that are not known give Unknown sizes: the default directory is not taken for the configured one.
+    """
+    if isinstance(settings, Unknown):
+        return DumpTarget(DumpTargetKind.LOCAL, None, settings, None, settings, settings, settings.records)
+    remote = next(
+        (
+            (kind, server)
+            # kdump-config sends to each that is set, in this order; the first stands for all
+            for kind, server in (
+                (DumpTargetKind.FTP, settings.ftp),
+                (DumpTargetKind.SSH, settings.ssh),
+                (DumpTargetKind.NFS, settings.nfs),
+            )
+            if server
+        ),
+        None,
+    )
+    directory = settings.dump_directory
+    if remote is not None:
+        elsewhere = Unknown(remote[1], Why.NOT_ANSWERED, "the room on another machine is not asked for")
+        return DumpTarget(remote[0], directory, elsewhere, remote[1], elsewhere, elsewhere, settings.records)
+    return read_local_dump_target(host, directory, mounts, settings.records, as_root=as_root)
+
+
+def read_local_dump_target(
+    host: Host, directory: str, mounts: Mounts | Unknown, records: tuple[int, ...] = (), *, as_root: bool = True
+) -> DumpTarget:
+    """The file system that holds ``directory``, or will hold it once it is made, with its sizes."""
+    asked = with_parents(directory)
+    command = Command(
+        ("df", "-B1", "--output=size,used,avail,fstype,file,target", "--", *asked),
+        timeout_s=20,
+        as_root=as_root,
+        # status 1: a directory is not there yet
+        accepted=(0, 1),
+    )
+    answer = answered(host, command, lambda result: (parse_df(result.stdout, asked), record_numbers(result.record)))
+    if isinstance(answer, Unknown):
+        return DumpTarget(
+            DumpTargetKind.LOCAL, directory, answer, None, answer, answer, record_numbers(*records, *answer.records)
+        )
+    sizes, df_records = answer
+    deepest = next((path for path in asked if path in sizes), None)
+    space: FileSystemSpace | Unknown
+    mount: Mount | Unknown
+    if deepest is None:
+        space = mount = Unknown("df", Why.NOT_UNDERSTOOD, "it answered for no directory", df_records)
+    else:
+        space = sizes[deepest]
+        target = space.target
+        mount = (
+            mounts
+            if isinstance(mounts, Unknown)
+            else mounts.of(target) or Unknown("findmnt", Why.NOT_UNDERSTOOD, f"it has no mount for {target}")
+        )
+    return DumpTarget(
+        DumpTargetKind.LOCAL,
+        directory,
+        deepest == asked[0],
+        None,
+        mount,
+        space,
+        record_numbers(*records, *df_records, *records_of(mounts)),
+    )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdumpkit.facts.shell_assignments import BrokenLine, Origin, ShellAssignments
+from kdumpkit.errors import ParseError
+from kdumpkit.facts.kernel_command_line import split_words
+from kdumpkit.facts.reading import Files, first_present, from_state, record_numbers
+from kdumpkit.facts.shell_assignments import BrokenLine, Origin, ShellAssignments, parse_shell_assignments
+from kdumpkit.facts.text import decoded
+from kdumpkit.facts.unknown import Unknown, Why
+from kdumpkit.hosts.base import Host
+from kdumpkit.hosts.files import FileContent, read_files
 
 DEFAULTS = "/etc/default/grub"
 DEFAULTS_DIRECTORY = "/etc/default/grub.d"
@@ -30,7 +37,7 @@ class GrubDefaults:
     @property
     def default_entry(self) -> str | None:
         """``GRUB_DEFAULT``; None where it is not set (GRUB then takes entry 0)."""
-        raise NotImplementedError
+        return self.settings.value("GRUB_DEFAULT")
 
     @property
     def broken(self) -> tuple[BrokenLine, ...]:
@@ -38,15 +45,30 @@ class GrubDefaults:
 
     def words(self, name: str = "GRUB_CMDLINE_LINUX_DEFAULT") -> tuple[CommandLineWord, ...]:
         """The words of one setting with their origins; () where it is not set."""
-        raise NotImplementedError
+        found = self.settings.last(name)
+        if found is None:
+            return ()
+        starts: list[tuple[int, Origin]] = []
+        length = 0
+        for piece in found.pieces:
+            starts.append((length, piece.origin))
+            length += len(piece.text)
+        text = found.value
+        return tuple(
+            CommandLineWord(text[start:end], [origin for at, origin in starts if at <= start][-1])
+            for start, end in split_words(text)
+        )
 
     def kernel_words(self) -> tuple[CommandLineWord, ...]:
-        """The words that a normal entry gets: GRUB_CMDLINE_LINUX, then GRUB_CMDLINE_LINUX_DEFAULT (10_linux's order)."""
-        raise NotImplementedError
+        """The words that a normal entry gets: GRUB_CMDLINE_LINUX, then GRUB_CMDLINE_LINUX_DEFAULT.
+
+        Source: the order of 10_linux, GRUB 2.06. Recovery entries get the first part only.
+        """
+        return self.words("GRUB_CMDLINE_LINUX") + self.words("GRUB_CMDLINE_LINUX_DEFAULT")
 
     def crashkernel_words(self) -> tuple[CommandLineWord, ...]:
         """The ``crashkernel=`` words of :meth:`kernel_words`, in order."""
-        raise NotImplementedError
+        return tuple(word for word in self.kernel_words() if word.text.startswith("crashkernel="))
 
 
 @dataclass(frozen=True)
@@ -67,3 +89,65 @@ class GrubEnvironment:
     @property
     def next_entry(self) -> str | None:
         return self.get("next_entry")
+
+
+PATHS = (DEFAULTS, f"{DEFAULTS_DIRECTORY}/*.cfg")
+
+
+def parse_grub_defaults(files: list[tuple[str, bytes]], records: tuple[int, ...] = ()) -> GrubDefaults:
+    """The settings of these files, path and content each, sourced in this order. Raises ParseError."""
+    return GrubDefaults(tuple(path for path, _ in files), parse_shell_assignments(files), records)
+
+
+def grub_defaults_from(files: Files) -> GrubDefaults | Unknown:
+    """GRUB's settings out of files that were read; Unknown where a file that takes part could not be read."""
+    parts = [path for path in files if path == DEFAULTS or path.startswith(DEFAULTS_DIRECTORY + "/")]
+    parts.sort(key=lambda path: (path != DEFAULTS, path))
+    contents: list[tuple[str, bytes]] = []
+    records: list[int] = []
+    for path in parts:
+        state = files[path]
+        records.append(state.record)
+        content = from_state(state, lambda data: data)
+        if isinstance(content, Unknown) and not content.absent:
+            return content
+        if not isinstance(content, Unknown):
+            contents.append((state.path, content))
+    numbers = record_numbers(*records)
+    if not contents:
+        return Unknown(DEFAULTS, Why.ABSENT, "nor is there any file in grub.d", numbers)
+    try:
+        return parse_grub_defaults(contents, numbers)
+    except ParseError as error:
+        return Unknown(DEFAULTS, Why.NOT_UNDERSTOOD, error.message, numbers)
+
+
+def parse_grub_environment(data: bytes, path: str = ENVIRONMENTS[0], records: tuple[int, ...] = ()) -> GrubEnvironment:
+    """The variables of an environment block. Raises ParseError where it is none."""
+    text = decoded(data, path)
+    if not text.startswith("# GRUB Environment Block\n"):
+        raise ParseError(f"{path} is not a GRUB environment block")
+    variables: list[tuple[str, str]] = []
+    # a backslash before the end of a line belongs to the value
+    for line in text.replace("\\\\", "\0").replace("\\\n", "\1").split("\n"):
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            variables.append((name, value.replace("\1", "\n").replace("\0", "\\")))
+    return GrubEnvironment(path, tuple(variables), records)
+
+
+def grub_environment_from(files: Files) -> GrubEnvironment | Unknown:
+    """The environment block out of files that were read."""
+
+    def parse(file: FileContent) -> GrubEnvironment:
+        return parse_grub_environment(file.data, file.path, record_numbers(file.record))
+
+    return first_present(files, ENVIRONMENTS, parse)
+
+
+def read_grub_defaults(host: Host) -> GrubDefaults | Unknown:
+    return grub_defaults_from(read_files(host, PATHS, max_bytes=1 << 20))
+
+
+def read_grub_environment(host: Host) -> GrubEnvironment | Unknown:
+    return grub_environment_from(read_files(host, ENVIRONMENTS, max_bytes=1 << 16))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from kdumpkit.facts.directory_tree import DirectoryTree
+from kdumpkit.facts.reading import record_numbers
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def version_key(version: str) -> tuple[tuple[tuple[int, ...], int], ...]:
     return tuple((tuple(_weight(c) for c in (*text, "")), int(number[-400:])) for text, number in pairs)
 
 
-def installed_kernels_from(tree: DirectoryTree, running_release: str) -> InstalledKernels:
+def installed_kernels_from(
+    tree: DirectoryTree, running_release: str, records: tuple[int, ...] = ()
+) -> InstalledKernels:
     """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it."""
     kernels: list[InstalledKernel] = []
     for file in tree.under("/boot", "vmlinuz-"):
@@ -82,4 +85,4 @@ def installed_kernels_from(tree: DirectoryTree, running_release: str) -> Install
             )
         )
     kernels.sort(key=lambda kernel: version_key(kernel.release))
-    return InstalledKernels(tuple(kernels), running_release, tree.records)
+    return InstalledKernels(tuple(kernels), running_release, record_numbers(*tree.records, *records))

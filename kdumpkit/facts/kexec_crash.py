@@ -78,6 +78,6 @@ def kexec_crash_from(files: Files) -> KexecCrash:
     return KexecCrash(loaded, size_bytes, load_disabled, lockdown, securelevel, records)
 
 
-def read_kexec_crash(host: Host) -> KexecCrash:
+def read_kexec_crash(host: Host, *, as_root: bool = True) -> KexecCrash:
     """One command: for polling while a capture kernel is loaded."""
-    return kexec_crash_from(read_files(host, PATHS, max_bytes=4096))
+    return kexec_crash_from(read_files(host, PATHS, max_bytes=4096, as_root=as_root))

@@ -26,6 +26,9 @@ class Meminfo:
     available_bytes: int | None
     swap_total_bytes: int | None
     cma_total_bytes: int | None
+    #: what the kernel holds for itself: slab, page tables, per-CPU and vmalloc memory, and 64 bytes for each page of
+    #: 4 KiB; None where one of the lines is missing
+    kernel_bytes: int | None = None
     records: tuple[int, ...] = ()
 
 
@@ -41,7 +44,16 @@ def parse_meminfo(data: bytes, records: tuple[int, ...] = ()) -> Meminfo:
             sizes.setdefault(found[1], int(found[2]) * 1024)
     if "MemTotal" not in sizes:
         raise ParseError(f"{PATH} has no MemTotal in kB")
-    return Meminfo(sizes["MemTotal"], sizes.get("MemAvailable"), sizes.get("SwapTotal"), sizes.get("CmaTotal"), records)
+    parts = [sizes.get(name) for name in ("Slab", "PageTables", "Percpu", "VmallocUsed")]
+    kernel_bytes = sum(part or 0 for part in parts) + sizes["MemTotal"] // 64
+    return Meminfo(
+        total_bytes=sizes["MemTotal"],
+        available_bytes=sizes.get("MemAvailable"),
+        swap_total_bytes=sizes.get("SwapTotal"),
+        cma_total_bytes=sizes.get("CmaTotal"),
+        kernel_bytes=None if None in parts else kernel_bytes,
+        records=records,
+    )
 
 
 def meminfo_from(files: Files) -> Meminfo | Unknown:

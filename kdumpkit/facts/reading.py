@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from kdumpkit.command import Command, CommandResult, explain_exit_status
@@ -53,13 +54,15 @@ def from_state(state: FileState, parse: Callable[[bytes], T]) -> T | Unknown:
 
 
 def first_present(files: Files, paths: Iterable[str], parse: Callable[[FileContent], T]) -> T | Unknown:
-    """The parsed content of the first path that is there; where none is, the Unknown of the first that is not just absent."""
+    """The parsed content of the first path that is there.
+
+    Where none is, Unknown: of the first that is more than absent, else ABSENT for all.
+    """
     unknowns: list[Unknown] = []
     for path in paths:
         state = files.get(path)
         if isinstance(state, FileContent):
-            content = state
-            return from_state(state, lambda _data: parse(content))
+            return from_state(state, partial(_parse_whole, parse, state))
         unknowns.append(
             Unknown(path, Why.NOT_ANSWERED, "it is missing in the host's answer")
             if state is None
@@ -67,6 +70,10 @@ def first_present(files: Files, paths: Iterable[str], parse: Callable[[FileConte
         )
     other = next((unknown for unknown in unknowns if not unknown.absent), None)
     return other or Unknown(" or ".join(unknown.source for unknown in unknowns), Why.ABSENT, "", records_of(*unknowns))
+
+
+def _parse_whole(parse: Callable[[FileContent], T], file: FileContent, _data: bytes) -> T:
+    return parse(file)
 
 
 def _without_content(state: FileState) -> Unknown:
@@ -88,7 +95,7 @@ def refused(result: CommandResult) -> Unknown:
     said = result.stderr.decode("utf-8", "replace").strip().splitlines()
     detail = explain_exit_status(result.exit_status) + (f": {said[-1][:200]}" if said else "")
     why = Why.NOT_ANSWERED
-    if result.exit_status == 127:
+    if result.exit_status == 127 or any("No such file or directory" in line for line in said):
         why = Why.ABSENT
     elif result.exit_status == 126 or any(
         words in line for line in said for words in ("ermission denied", "not permitted", "a password is required")

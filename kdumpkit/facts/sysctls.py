@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from kdumpkit.facts.reading import Files, from_file, record_numbers, records_of
+from kdumpkit.facts.text import parse_number
 from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.base import Host
+from kdumpkit.hosts.files import read_files
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,26 @@ class PanicSysctls:
     #: seconds; a soft lockup is called after twice this, a hard one after about this
     watchdog_thresh: int | Unknown
     records: tuple[int, ...] = ()
+
+
+#: field of PanicSysctls to file
+SYSCTL_PATHS = {
+    field.name: "/proc/sys/" + ("vm/" if field.name == "panic_on_oom" else "kernel/") + field.name
+    for field in fields(PanicSysctls)
+    if field.name != "records"
+}
+PATHS = tuple(SYSCTL_PATHS.values())
+
+
+def panic_sysctls_from(files: Files) -> PanicSysctls:
+    """The settings out of files that were read."""
+    values = {
+        name: from_file(files, path, lambda data, path=path: parse_number(data, path))  # type: ignore[misc]
+        for name, path in SYSCTL_PATHS.items()
+    }
+    asked = record_numbers(*(files[path].record for path in PATHS if path in files))
+    return PanicSysctls(**values, records=record_numbers(*asked, *records_of(*values.values())))
+
+
+def read_panic_sysctls(host: Host) -> PanicSysctls:
+    return panic_sysctls_from(read_files(host, PATHS, max_bytes=4096))

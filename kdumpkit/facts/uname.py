@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kdumpkit.command import Command
 from kdumpkit.errors import ParseError
 from kdumpkit.facts.reading import answered, record_numbers
@@ -11,8 +13,6 @@ from kdumpkit.hosts.base import Host
 
 #: one line each: uname prints several fields on one line, and the version has spaces in it
 SCRIPT = "uname -n; uname -r; uname -v; uname -m"
-
-from dataclasses import dataclass
 
 
 @dataclass(frozen=True)

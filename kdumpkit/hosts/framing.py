@@ -3,8 +3,10 @@
 ssh ends with 255 for a lost connection and for a command that ends with 255 alike, and what a login shell's
 start-up files print lands in the command's output. So the remote shell marks both streams with a random word:
 
-    stdout   noise of the login  NONCE+\\n           output of the command  NONCE-STATUS\\n
-    stderr   noise of the login  NONCE+PID USER\\n   errors of the command  NONCE-STATUS\\n
+    stdout   noise of the login  NONCE+PID\\n  output of the command  NONCE-STATUS\\n
+    stderr   noise of the login  NONCE+PID\\n  errors of the command  NONCE-STATUS\\n
+
+PID is the remote shell, which leads the process group of all that the command starts.
 
 What lies between the marks is the command's, byte for byte. No closing mark means that there is no exit status.
 """
@@ -20,7 +22,7 @@ from kdumpkit.hosts.process import Sink
 # One line, so that csh and fish users' login shells pass it on too. `exec` in a subshell runs programs only, never
 # a builtin of this shell; 127 and 126 are the shell's own. sbin is missing in many users' PATH.
 _WRAPPER = (
-    'n=$1; shift; printf "%s+\\n" "$n"; printf "%s+%s\\n" "$n" "$$" >&2; '
+    'n=$1; shift; printf "%s+%s\\n" "$n" "$$"; printf "%s+%s\\n" "$n" "$$" >&2; '
     'LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export LC_ALL PATH; '
     '(exec "$@"); s=$?; printf "%s-%s\\n" "$n" "$s"; printf "%s-%s\\n" "$n" "$s" >&2'
 )
@@ -38,8 +40,9 @@ class Frame:
         self._sink = sink
         self._start = re.compile(re.escape(nonce.encode()) + rb"\+([0-9]*)\n")
         self._end = nonce.encode() + b"-"
+        self._closing = re.compile(re.escape(self._end) + rb"([0-9]{1,3})\n")
         self._held = b""
-        #: the text of the opening mark; None until it was seen
+        #: the PID in the opening mark; None until it was seen
         self.opened: bytes | None = None
         #: the exit status in the closing mark; None until it was seen
         self.closed: int | None = None
@@ -60,14 +63,23 @@ class Frame:
                 return
             self.opened = found[1]
             held = held[found.end() :]
-        at = held.find(self._end)
-        if at >= 0:
-            line_end = held.find(b"\n", at)
-            if line_end >= 0:
-                self.closed = int(held[at + len(self._end) : line_end])
-            self._pass_on(held, at)
-        else:
-            self._pass_on(held, len(held) - len(self._end) + 1)
+        while (at := held.find(self._end)) >= 0:
+            mark = self._closing.match(held, at)
+            if mark is not None:
+                self.closed = int(mark[1])
+                self._pass_on(held, at)
+                return
+            if len(held) < at + len(self._end) + 4:
+                self._pass_on(held, at)
+                return
+            self._pass_on(held, at + len(self._end))  # the word without a status: not ours
+            held = self._held
+        self._pass_on(held, len(held) - len(self._end) + 1)
+
+    def flush(self) -> None:
+        """Pass on what was held back because a mark could have begun there; for a stream that was broken off."""
+        if self.opened is not None and self.closed is None:
+            self._pass_on(self._held, len(self._held))
 
     def _pass_on(self, held: bytes, count: int) -> None:
         count = max(count, 0)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import CommandFailed, CommandTimeout
+from kdumpkit.errors import CommandTimeout, HostError
 from kdumpkit.hosts.base import Fetched, Host, Progress
 from kdumpkit.hosts.fetch import fetch_file
 from kdumpkit.hosts.process import (
@@ -42,7 +42,7 @@ class LocalHost(Host):
 
         Raises:
             CommandTimeout: no end in time; the whole process group was killed.
-            CommandFailed: it printed more than the limit; it was killed.
+            HostError: it printed more than the limit; it was killed.
             LoginRefused: ``as_root`` is asked for, we are not root, and sudo does not let us through.
         """
         out, err = Bounded(self.output_limit_bytes), Bounded(self.output_limit_bytes)
@@ -69,7 +69,7 @@ class LocalHost(Host):
             process = spawn(encode_argv(argv), stdin=bool(command.stdin), env=env, cwd=self.cwd)
         except FileNotFoundError as error:
             if self.cwd is not None and not self.cwd.is_dir():
-                raise CommandFailed(
+                raise HostError(
                     f"{self.name}: the working directory {self.cwd} is not there", f"mkdir -p {self.cwd}"
                 ) from error
             said = f"{argv[0]}: not found\n".encode("utf-8", "surrogateescape")
@@ -79,7 +79,7 @@ class LocalHost(Host):
         try:
             ending = pump(process, out, err, timeout_s=command.timeout_s, stdin=command.stdin, stall=stall)
         except OutputTooLarge as error:
-            raise CommandFailed(
+            raise HostError(
                 f"{self.name}: `{command.shown()}` printed more than {self.output_limit_bytes} bytes and was stopped",
                 "ask for less, or fetch a file",
             ) from error

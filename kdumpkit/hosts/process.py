@@ -181,6 +181,14 @@ def stop(process: subprocess.Popen[bytes], *, grace_s: float = 2.0, as_root: boo
     close_streams(process)
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program that has nothing left to do, without waiting for its own way out."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    close_streams(process)
+
+
 def _kill_as_root(group: int, number: signal.Signals) -> None:
     # sudo runs as root: only root may end it
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):

@@ -82,7 +82,7 @@ def build_image(flavour: Flavour, say: Say) -> Image:
     images = paths.images_root()
     images.mkdir(parents=True, exist_ok=True)
     for leftover in images.glob(".building-*"):
-        shutil.rmtree(leftover)
+        remove_tree(leftover)
     work = images / f".building-{flavour.name}-{flavour.digest()}"
     work.mkdir(mode=0o755)
     log = images / f"{flavour.name}-build.log"
@@ -94,7 +94,7 @@ def build_image(flavour: Flavour, say: Say) -> Image:
     newest = tree.kernels[-1]
     shutil.copyfile(tree.path / f"boot/vmlinuz-{newest}", work / "vmlinuz")
     shutil.copyfile(tree.path / f"boot/initrd.img-{newest}", work / "initrd.img")
-    shutil.rmtree(tree.path)
+    remove_tree(tree.path)
     final = image_folder(flavour)
     image = Image(final, flavour.name, flavour.digest(), tree.root_uuid, tree.kernels, 0.0)
     described = {**asdict(image), "build_seconds": round(time.monotonic() - started, 1)}
@@ -110,6 +110,16 @@ def build_image(flavour: Flavour, say: Say) -> Image:
     if built is None:
         raise LabError(f"the image was built and is not at {final}", "build it again: kdumpkit lab up")
     return built
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a root tree. Raises LabError, with nothing removed, where something is still mounted in it."""
+    inside = f" {folder.resolve()}/"
+    if inside in Path("/proc/self/mountinfo").read_text():
+        raise LabError(
+            f"something is still mounted below {folder}: it is left alone", f"unmount it: umount -R {folder}/*"
+        )
+    shutil.rmtree(folder)
 
 
 def write_disk(tree: Tree, disk: Path, size_bytes: int, log: Path) -> None:

@@ -38,9 +38,9 @@ def accelerator_options(accelerator: str) -> list[str]:
     """QEMU's words for an accelerator, ``kvm`` or ``tcg``."""
     if accelerator == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
-    # Several threads make a boot twice as fast on two cores; five-level page tables cost emulation time and
-    # are not what most hosts have.
-    return ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,la57=off"]
+    # Several threads make a boot twice as fast on two cores; five-level page tables and
+    # a nested hypervisor cost emulation time and are not what most guests have.
+    return ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,la57=off,svm=off"]
 
 
 def qemu_argv(flavour: Flavour, accelerator: str, run: Path, disk: Path, console: Path, ssh_port: int) -> list[str]:

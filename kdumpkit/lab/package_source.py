@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kdumpkit.errors import LabError
@@ -32,12 +33,17 @@ def write_package_source(tree: Path, folder: str) -> list[str]:
         control = said.decode("utf-8").rstrip("\n")
         content = plain.read_bytes()
         stanzas.append(
-            f"{control}\nFilename: ./{plain.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n"
+            f"{control}\nFilename: ./{plain.name}\nSize: {len(content)}\n"
+            f"SHA256: {hashlib.sha256(content).hexdigest()}\n"
         )
         names.append(next(line.split(": ", 1)[1] for line in control.splitlines() if line.startswith("Package: ")))
     if not stanzas:
         raise LabError("the packages that the guest should offer were not fetched", "build the image again")
-    (packages / "Packages").write_text("\n".join(stanzas))
+    index = "\n".join(stanzas).encode()
+    (packages / "Packages").write_bytes(index)
+    # Without a Release file apt asks for the index under every compression and calls each one an error.
+    digest = hashlib.sha256(index).hexdigest()
+    (packages / "Release").write_text(f"Date: {_now_utc()}\nSHA256:\n {digest} {len(index)} Packages\n")
     for path in (tree / "etc/apt/sources.list.d").glob("*"):
         path.unlink()
     (tree / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{folder} ./\n")
@@ -45,3 +51,7 @@ def write_package_source(tree: Path, folder: str) -> list[str]:
         if path.is_file():
             path.unlink()
     return names
+
+
+def _now_utc() -> str:
+    return datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S UTC")

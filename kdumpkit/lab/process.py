@@ -12,8 +12,15 @@ from kdumpkit.errors import LabError
 #: called with one line of text about what is being done
 Say = Callable[[str], None]
 
+#: a user's PATH on Debian has no sbin, where sfdisk and mke2fs are
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 #: C: messages that can be searched for. Nobody can answer a question of a package's script.
-ENVIRONMENT = {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
+ENVIRONMENT = {
+    "PATH": SEARCH_PATH,
+    "LC_ALL": "C",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+}
 
 
 def run_here(

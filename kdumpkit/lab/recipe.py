@@ -57,6 +57,8 @@ class Flavour:
     appended: tuple[tuple[str, str], ...]
     #: systemd units that a test machine has no use for
     masked_units: tuple[str, ...]
+    #: programs of /lib/systemd/system-generators that it has no use for
+    masked_generators: tuple[str, ...]
     #: a login beside root, with sudo and no password
     second_login: str
     disk_bytes: int

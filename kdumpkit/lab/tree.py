@@ -7,6 +7,7 @@ disks, and whatever it leaves running dies with it.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,10 @@ rm -f /etc/apt/apt.conf.d/99mmdebstrap
 """
 
 
+# A mount and a process namespace of its own: nothing of it stays when it ends or is killed.
+_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--mount-proc")
+
+
 @dataclass(frozen=True)
 class Tree:
     """A finished root tree and what was put into it."""
@@ -111,10 +116,7 @@ class Tree:
 
 def enter_argv(tree: Path, argv: list[str]) -> list[str]:
     """The command line that runs a program in the tree, cut off from this machine."""
-    return [
-        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"),
-        *("sh", "-c", _ENTER, "lab", str(tree), *argv),
-    ]
+    return [*_ALONE, "sh", "-c", _ENTER, "lab", str(tree), *argv]
 
 
 def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log: Path, say: Say) -> Tree:
@@ -137,13 +139,13 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     sources = "\n".join(source.deb822() for source in read_package_sources(flavour.suite))
     run_here(
         [
-            *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
+            *(*_ALONE, "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
             f"--aptopt={options}",
             "--skip=cleanup/apt/lists",
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
             f"--include={','.join(flavour.packages)}",
-            f"--essential-hook=cp -a {early}/. \"$1\"",
+            f'--essential-hook=cp -a {early}/. "$1"',
             f"--essential-hook=printf '%s\\n' {_quoted_lines(flavour.preseed)} | chroot \"$1\" debconf-set-selections",
             *(flavour.suite, str(tree), "-"),
         ],
@@ -177,7 +179,7 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
             file.write(text)
     say(f"the guest's own package source: {', '.join(flavour.offered_packages)}")
     inside(
-        'mkdir -p /srv/packages/partial && apt-get install --yes --no-install-recommends --download-only'
+        "mkdir -p /srv/packages/partial && apt-get install --yes --no-install-recommends --download-only"
         ' -o Dir::Cache::archives=/srv/packages "$@"',
         *flavour.offered_packages,
         what="fetching the packages that the guest offers",
@@ -191,6 +193,10 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
         what="finishing the root tree",
         stdin=keys.client_public.encode(),
     )
+    generators = tree / "etc/systemd/system-generators"
+    generators.mkdir(parents=True, exist_ok=True)
+    for name in flavour.masked_generators:
+        (generators / name).symlink_to("/dev/null")
     keys.install_host_key(tree / "etc/ssh")
     _write_files(tree, [file for file in flavour.files if file.path == "/etc/resolv.conf"], root_uuid)
     policy.unlink()
@@ -209,6 +215,4 @@ def _write_files(root: Path, files: tuple[GuestFile, ...] | list[GuestFile], roo
 
 
 def _quoted_lines(lines: tuple[str, ...]) -> str:
-    import shlex
-
     return " ".join(shlex.quote(line) for line in lines)

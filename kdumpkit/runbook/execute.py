@@ -5,15 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-# nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
-# wherever this package is installed; without it nbformat is imported in a tenth of the time.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import nbformat
 import papermill

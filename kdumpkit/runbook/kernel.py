@@ -82,7 +82,7 @@ class _ForkedKernel:
     terminate = kill
 
 
-class ForkingProvisioner(LocalProvisioner):
+class ForkingProvisioner(LocalProvisioner):  # type: ignore[misc]
     """Starts a kernel by asking the warm process for a fork."""
 
     server: KernelServer

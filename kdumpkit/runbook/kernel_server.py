@@ -57,8 +57,8 @@ def _import_what_notebooks_use() -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
+    import kdumpkit.render.cell
     import kdumpkit.render.figures
-    import kdumpkit.render.show
     import kdumpkit.runbook.all_stages  # noqa: F401
 
 

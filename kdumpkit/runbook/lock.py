@@ -46,9 +46,7 @@ def lock_on_host(host: Host, run_id: str) -> None:
     """Take the lock on the host for this run, or find that it has it already. Raises HostLocked naming the owner."""
     owner = f"run {run_id} from {socket.gethostname()} by {getpass.getuser()}"
     result = host.run(
-        Command(
-            ("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=f"take {HOST_LOCK} for run {run_id}"
-        )
+        Command(("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=f"take {HOST_LOCK} for run {run_id}")
     ).checked()
     found = result.text.strip()
     if found.split(" from ")[0] != f"run {run_id}":

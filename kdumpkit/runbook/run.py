@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     same, unless the host cannot be talked to. ``resume`` goes on with the newest unsealed run from the first
     stage that has no good end.
     """
+    # nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
+    # wherever this package is installed; without it nbformat is imported in a tenth of the time
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     # only here: papermill is not imported by anything that a notebook imports
     from kdumpkit.runbook.execute import execute_notebook, warm_kernels
 
@@ -213,6 +217,5 @@ def describe_failure(verdict: RunVerdict) -> KdumpkitError | None:
     """The error that ended a run, as an error; None where none did."""
     for stage in verdict.stages:
         if stage.error:
-            error = KdumpkitError(f"{stage.stage}: {stage.error['message']}", str(stage.error.get("hint", "")))
-            return error
+            return KdumpkitError(f"{stage.stage}: {stage.error['message']}", str(stage.error.get("hint", "")))
     return None

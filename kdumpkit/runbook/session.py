@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import kdumpkit
+from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, UsageError
 from kdumpkit.evidence.playback import Playback
 from kdumpkit.evidence.redact import redact_text
@@ -48,60 +50,110 @@ MANIFEST = "manifest.json"
 _IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
 
 
-@dataclass
+#: told about a wait: words, seconds so far, seconds at most
+OnWait = Callable[[str, float, float], None]
+
+
 class Session:
     """One stage being run or replayed."""
 
-    stage: str
-    parameters: Parameters
-    run_dir: Path
-    replaying: bool
-    interactive: bool
-    target: Host
-    here: Host
-    clock: RecordedClock
-    #: records of this run from before this attempt at the stage
-    earlier: tuple[Record, ...]
-    _transcript: Transcript | None
+    def __init__(
+        self,
+        stage: str,
+        parameters: Parameters,
+        run_dir: Path,
+        record: Transcript | Playback,
+        begin: Record,
+        earlier: tuple[Record, ...],
+    ) -> None:
+        self.stage = stage
+        self.parameters = parameters
+        self.run_dir = run_dir
+        self.begin = begin
+        self.replaying = isinstance(record, Playback)
+        #: a person sits at the front end and can type
+        self.interactive = not self.replaying and _person_at_front_end()
+        self.clock = RecordedClock(record, replaying=self.replaying)
+        self._record = record
+        self._earlier = earlier
+        self._noted: list[tuple[str, Mapping[str, Any]]] = []
+        self.on_wait: OnWait | None = None
+        if isinstance(record, Playback):
+            self.target: Host = ReplayHost(parameters.host, record, "target")
+            self.here: Host = ReplayHost("this machine", record, "here")
+        else:
+            self.target = Recorder(_host(parameters), record, "target")
+            self.here = Recorder(_ThisMachine("this machine", cwd=self.dumps_dir), record, "here")
 
     @property
     def run_id(self) -> str:
-        return str(self.begin_data["run_id"])
+        return str(self.begin.data["run_id"])
 
-    #: what the stage's own ``stage`` record holds
-    begin_data: Mapping[str, Any]
-    started_at: float
+    @property
+    def dumps_dir(self) -> Path:
+        """Where this run's dumps are kept on this machine: beside the evidence, never inside it."""
+        base = self.parameters.dumps_dir
+        root = Path(base).expanduser().absolute() if base else self.run_dir.parent.parent.parent / "dumps"
+        return root / self.parameters.host / self.run_dir.name
 
     def begin_step(self, name: str) -> None:
-        if self._transcript is not None:
-            self._transcript.step = name
+        """What follows belongs to this step."""
+        if isinstance(self._record, Transcript):
+            self._record.step = name
+        else:
+            self._record.begin_step(name)
 
     def note(self, kind: str, data: Mapping[str, Any]) -> None:
         """Keep something that was decided or is about to be done, synced to disk. A replay keeps nothing."""
-        if self._transcript is not None:
-            self._transcript.append(kind, _redacted(data))
+        if isinstance(self._record, Transcript):
+            kept = _redacted(data)
+            self._record.append(kind, kept)
+            self._noted.append((kind, kept))
 
-    def recall(self, kind: str) -> list[Record]:
-        """What earlier stages, or earlier attempts at this one, noted under ``kind``, oldest first."""
-        return [record for record in self.earlier if record.kind == kind]
+    def recall(self, kind: str) -> list[Mapping[str, Any]]:
+        """What was noted under ``kind`` in this run, oldest first: by earlier stages, earlier attempts, and this one."""
+        earlier = [record.data for record in self._earlier if record.kind == kind]
+        if isinstance(self._record, Playback):
+            return earlier + [record.data for record in self._record.own if record.kind == kind]
+        return earlier + [data for noted, data in self._noted if noted == kind]
 
     def recall_value(self, name: str) -> Any:
-        """The newest value that a stage before kept under ``name``; None where there is none."""
-        values = [record.data["values"][name] for record in self.recall("values") if name in record.data["values"]]
+        """The newest value that was kept under ``name`` in this run; None where there is none."""
+        values = [data["values"][name] for data in self.recall("values") if name in data["values"]]
         return values[-1] if values else None
 
-    def progress(self, text: str, elapsed_s: float = 0.0, expected_s: float = 0.0) -> None:
-        """Tell whoever waits, outside of the notebook's outputs."""
+    def attempted_before(self, kind: str, what: str) -> bool:
+        """True where an *earlier* attempt or stage noted ``what`` under ``kind``."""
+        return any(record.kind == kind and record.data.get("what") == what for record in self._earlier)
+
+    def tell_wait(self, text: str, elapsed_s: float, expected_s: float = 0.0) -> None:
+        """Tell whoever waits: the runner, or the person at the front end. Nothing of it enters the notebook."""
+        if self.replaying:
+            return
+        if self.interactive and self.on_wait is not None:
+            self.on_wait(text, elapsed_s, expected_s)
         path = os.environ.get(ENV_PROGRESS)
-        if self.replaying or not path:
+        if not path:
             return
         line = json.dumps({"text": text, "elapsed_s": elapsed_s, "expected_s": expected_s})
         try:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError:
-            # nobody listens any more; waiting goes on
+            # nobody listens any more; the work goes on
             return
+
+
+class _ThisMachine(LocalHost):
+    """This machine, with ``python`` standing for the interpreter that runs, so that records name no path of it."""
+
+    def run(self, command: Command) -> CommandResult:
+        if self.cwd is not None:
+            self.cwd.mkdir(parents=True, exist_ok=True)
+        if command.argv[0] != "python":
+            return super().run(command)
+        real = super().run(replace(command, argv=(sys.executable, *command.argv[1:])))
+        return replace(real, command=command)
 
 
 def open_session(stage: str, namespace: Mapping[str, object]) -> Session:
@@ -153,52 +205,27 @@ def _open_replay(stage: str, given: dict[str, object], folder: Path) -> Session:
             "replay the notebook that was executed, unchanged",
         )
     parameters = check_parameters(begin.data["parameters"], f"{TRANSCRIPT}, record {begin.number}")
-    return Session(
-        stage,
-        parameters,
-        folder,
-        True,
-        False,
-        ReplayHost(parameters.host, playback, "target"),
-        ReplayHost("here", playback, "here"),
-        RecordedClock(playback, replaying=True),
-        playback.earlier,
-        None,
-        begin.data,
-        begin.started_at,
-    )
+    return Session(stage, parameters, folder, playback, begin, playback.earlier)
 
 
 def _open_live(stage: str, given: dict[str, object]) -> Session:
     parameters = resolve_parameters(given, stage)
     named = os.environ.get(ENV_RUN_DIR)
     run_dir = Path(named) if named else choose_run_dir(parameters, stage)
+    earlier = read_transcript(run_dir)
     transcript = Transcript(run_dir)
-    earlier = read_transcript(run_dir) if (run_dir / TRANSCRIPT).exists() else ()
-    attempt = 1 + sum(1 for r in earlier if r.kind == "stage" and r.stage == stage)
-    transcript.stage, transcript.attempt = stage, attempt
-    begin_data = {
+    transcript.stage = stage
+    transcript.attempt = 1 + sum(1 for r in earlier if r.kind == "stage" and r.stage == stage)
+    data = {
         "run_id": run_dir.name,
         "given": given,
         "parameters": parameters.model_dump(),
         "kdumpkit": kdumpkit.__version__,
     }
     started_at = round(time.time(), 6)
-    transcript.append("stage", begin_data, started_at=started_at)
-    return Session(
-        stage,
-        parameters,
-        run_dir,
-        False,
-        _person_at_front_end(),
-        Recorder(_host(parameters), transcript, "target"),
-        Recorder(LocalHost("this machine"), transcript, "here"),
-        RecordedClock(transcript, replaying=False),
-        earlier,
-        transcript,
-        begin_data,
-        started_at,
-    )
+    number = transcript.append("stage", data, started_at=started_at)
+    begin = Record(number, "stage", stage, transcript.attempt, "", started_at, 0.0, data)
+    return Session(stage, parameters, run_dir, transcript, begin, earlier)
 
 
 def resolve_parameters(given: Mapping[str, object], source: str) -> Parameters:

@@ -6,34 +6,50 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
+from kdumpkit.actions.apply import Applied, apply_plan, partly_applied
+from kdumpkit.actions.consent import Consent, check_consent
+from kdumpkit.actions.plan import CommandChange, Plan
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
-from kdumpkit.errors import GateClosed, KdumpkitError
+from kdumpkit.distributions import Distribution, distribution_for
+from kdumpkit.errors import FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
+from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
+from kdumpkit.facts.os_release import read_os_release
+from kdumpkit.facts.survey import Survey, read_survey
+from kdumpkit.facts.uname import Uname, read_uname
+from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 from kdumpkit.parameters import Parameters
-from kdumpkit.runbook.session import Session, open_session
+from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.lock import lock_on_host, unlock_on_host
+from kdumpkit.runbook.session import OnWait, Session, open_session
 from kdumpkit.runbook.step import StageResult, StepReport, plan_as_json
+
+MODE_MEANING = {
+    "check": "everything is read, nothing is changed",
+    "plan": "every change is shown, nothing is changed",
+    "apply": "changes are made",
+}
 
 P = ParamSpec("P")
 S = TypeVar("S", bound="Stage")
+T = TypeVar("T")
 
 
 def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenate[S, P], StepReport]:
     """A stage's method as a step: its findings and plan are kept, and so is the error that ends it."""
 
     @functools.wraps(method)
-    def recorded(self: S, *args: P.args, **options: P.kwargs) -> StepReport:
+    def recorded(self: S, /, *args: P.args, **options: P.kwargs) -> StepReport:
         self.session.begin_step(method.__name__.replace("_", "-"))
         try:
             report = method(self, *args, **options)
         except KdumpkitError as error:
-            self.note_error(error)
+            self.fail(error)
             raise
         except Exception as error:
             self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
             raise
-        self.findings.extend(report.findings)
-        if report.findings:
-            self.session.note("findings", {"findings": [finding_as_json(f) for f in report.findings]})
+        self.keep_findings(report.findings)
         if report.plan is not None:
             self.session.note("plan", {"plan": plan_as_json(report.plan), "done": list(report.done)})
         if report.undo:
@@ -53,20 +69,56 @@ class Stage:
         self.session = session
         self.findings: list[Finding] = []
         self.values: dict[str, Any] = {}
+        #: what was typed or given as consent
+        self.consent_text = session.parameters.consent
+        self._survey: Survey | None = None
+        self._locked = False
 
     @classmethod
-    def open(cls, namespace: Mapping[str, object]) -> Self:
-        """The stage with the parameters that the notebook's cells have set; checked at once."""
+    def open(cls, namespace: Mapping[str, object], on_wait: OnWait | None = None) -> Self:
+        """The stage with the parameters that the notebook's cells have set, checked, and the host asked who it is.
+
+        ``on_wait`` is told about waits where a person sits at the front end.
+        """
         stage = cls(open_session(cls.name, namespace))
+        stage.session.on_wait = on_wait
+        stage.session.begin_step("open")
         try:
-            stage.prepare()
+            stage.identify()
         except KdumpkitError as error:
-            stage.note_error(error)
+            stage.fail(error)
             raise
         return stage
 
-    def prepare(self) -> None:
-        """What must hold before any step; most stages need nothing."""
+    def identify(self) -> None:
+        """Ask the host what it is. Raises UnsupportedHost for a distribution that the kit does not know."""
+        os_release = read_os_release(self.target)
+        self.distribution: Distribution = distribution_for(os_release)
+        self.uname: Uname = self.known(read_uname(self.target))
+        if not self.distribution.supported:
+            raise UnsupportedHost(
+                f"{self.parameters.host} is {self.distribution.name}, which this version of the kit does not know; "
+                f"{self.name} stops here and nothing was changed",
+                "kdumpkit knows: Debian and Ubuntu",
+            )
+
+    @step
+    def summary(self) -> StepReport:
+        """What this notebook is about to work with."""
+        parameters = self.parameters
+        reached = "on this machine" if parameters.transport == "local" else f"ssh {self._destination()}"
+        return StepReport(
+            f"{self.name} for {parameters.host}",
+            facts=(
+                ("run", f"{self.session.run_id}, this stage begun {utc(self.session.begin.started_at)}"),
+                ("host", f"{self.uname.nodename}, {reached}"),
+                ("system", f"{self.distribution.name}, kernel {self.uname.release}, {self.uname.machine}"),
+                ("mode", f"{parameters.mode}: {MODE_MEANING[parameters.mode]}"),
+            ),
+        )
+
+    def _destination(self) -> str:
+        return self.parameters.ssh_destination or self.parameters.host
 
     @property
     def parameters(self) -> Parameters:
@@ -80,12 +132,36 @@ class Stage:
     def applying(self) -> bool:
         return self.parameters.mode == "apply"
 
+    @property
+    def survey(self) -> Survey:
+        """Every fact about the host, read when first asked for and after each change."""
+        if self._survey is None:
+            self._survey = read_survey(self.target, self.distribution.survey_request(self.uname.release))
+        return self._survey
+
+    def forget_survey(self) -> None:
+        """The host was changed, or another boot of it runs: read the facts again when next asked."""
+        self._survey = None
+
+    def known(self, fact: T | Unknown) -> T:
+        """The fact; raises FactNotCollected where it could not be read and nothing can go on without it."""
+        if isinstance(fact, Unknown):
+            raise FactNotCollected(f"{self.parameters.host}: {fact.sentence()}", f"on the host: cat {fact.source}")
+        return fact
+
     def keep(self, **values: Any) -> None:
         """Keep values for the stages that follow, and for the report."""
         self.values.update(values)
         self.session.note("values", {"values": values})
 
-    def note_error(self, error: KdumpkitError) -> None:
+    def keep_findings(self, findings: tuple[Finding, ...]) -> None:
+        """Keep findings in the record, so that they count even where the step ends in an error."""
+        self.findings.extend(findings)
+        if findings:
+            self.session.note("findings", {"findings": [finding_as_json(f) for f in findings]})
+
+    def fail(self, error: KdumpkitError) -> None:
+        """Keep the error that ends a step, and give the lock on the host back."""
         self.session.note(
             "error",
             {
@@ -95,20 +171,66 @@ class Stage:
                 "exit_status": error.exit_status,
             },
         )
+        self.unlock()
 
     def close_gate(self, findings: tuple[Finding, ...], before: str) -> None:
         """Raise GateClosed where, in ``apply``, one of the findings is FAIL or UNKNOWN."""
         bad = [f for f in findings if f.status in (Status.FAIL, Status.UNKNOWN)]
         if bad and self.applying:
-            # keep what closed the gate: the step itself does not come to its end
-            self.findings.extend(findings)
-            self.session.note("findings", {"findings": [finding_as_json(f) for f in findings]})
+            self.keep_findings(findings)
             reasons = "; ".join(f"{f.id} is {f.status}: {f.reason}" for f in bad)
             raise GateClosed(f"{before} is not done on {self.parameters.host}: {reasons}", bad[0].remedy)
+
+    def change(self, title: str, plan: Plan, recheck: Callable[[], tuple[Finding, ...]]) -> StepReport:
+        """A plan shown, and in ``apply`` carried out and read back by ``recheck``."""
+        if not plan.changes:
+            return StepReport(title, plan=plan, findings=recheck())
+        if self.parameters.mode == "check":
+            count = f"{len(plan.changes)} change{'s' if len(plan.changes) > 1 else ''}"
+            return StepReport(title, conclusion=f"{plan.title}: {count} would be needed; mode plan shows them")
+        if not self.applying:
+            return StepReport(title, plan=plan, conclusion="mode is plan: nothing was changed")
+        self.lock()
+        self.session.note("intent", {"what": "change", "plan": plan_as_json(plan)})
+        try:
+            applied = apply_plan(self.target, plan, backup_suffix=self.session.run_id)
+        except KdumpkitError as error:
+            partly = partly_applied(error)
+            if partly is not None and partly.undo_lines:
+                self.session.note("undo", {"commands": list(partly.undo_lines)})
+            raise
+        self.forget_survey()
+        return StepReport(title, plan=plan, done=_done_lines(applied), undo=applied.undo_lines, findings=recheck())
+
+    def lock(self) -> None:
+        """Take the lock on the host for this run."""
+        lock_on_host(self.target, self.session.run_id)
+        self._locked = True
+
+    def unlock(self) -> None:
+        """Give the lock back; a host that cannot be reached loses it with its next boot."""
+        if self._locked:
+            self._locked = False
+            try:
+                unlock_on_host(self.target, self.session.run_id)
+            except KdumpkitError:
+                return
+
+    def read_consent(self) -> tuple[Consent, BootIdentity]:
+        """Consent for this boot of this host, or ConsentMissing with the reason."""
+        there = self.known(read_boot_identity(self.target))
+        here = self.known(read_boot_identity(self.session.here))
+        nodename = self.known(read_uname(self.target)).nodename
+        return check_consent(self.consent_text, nodename, there.boot_id, here.boot_id), there
+
+    def give_consent_text(self, text: str) -> None:
+        """What a person typed into the consent field."""
+        self.consent_text = text
 
     def result(self) -> StageResult:
         """The stage's end: the newest finding for each id and the worst of them. Kept in the record."""
         self.session.begin_step("result")
+        self.unlock()
         result = StageResult(
             self.name,
             self.parameters.host,
@@ -124,3 +246,15 @@ class Stage:
         )
         self.target.disconnect()
         return result
+
+
+def _done_lines(applied: Applied) -> tuple[str, ...]:
+    lines = []
+    for done in applied.done:
+        if isinstance(done.change, CommandChange):
+            took = f", {done.result.duration_s:.1f} s" if done.result is not None else ""
+            lines.append(f"ran {done.change.command.shown()}{took}")
+        else:
+            lines.append(f"wrote {done.change.path}")
+        lines += [f"kept the original of it as {backup}" for backup in done.backups]
+    return tuple(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,9 @@ class StepReport:
     figure: Figure | None = None
     #: one sentence: what this means, or what to do next
     conclusion: str = ""
+    #: by hand only: the word that has to be typed, and who takes what is typed
+    ask: str = ""
+    answer: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)

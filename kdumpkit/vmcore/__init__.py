@@ -1,1 +1,1 @@
-"""Finding a dump and reading what it is from its own bytes."""
+"""Dumps: what kind of file it is, whether it is whole, what it says of its kernel, and the log that is in it."""

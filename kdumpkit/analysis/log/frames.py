@@ -18,8 +18,8 @@ _ADDRESS = r"\[<?[0-9a-fA-Fx]{0,18}>?\]:?"
 LOCATION = re.compile(_SYMBOL + r"\)?" + _MODULE)
 
 _FRAME = re.compile(
-    r"(?:</?[A-Z#][\w#/ -]{0,15}>|<>)?\s{0,8}"
-    r"(?P<paren>\()?(?:" + _ADDRESS + r"\s{1,8}){0,2}"
+    r"(?:<{1,2}/?[A-Z#][\w#/ -]{0,15}>{1,2}|<>)?\s{0,8}"
+    r"\(?(?:" + _ADDRESS + r"\s{1,8}){0,2}"
     r"(?P<guess>\? )?(?:\()?" + _SYMBOL + r"\)?" + _MODULE + r"(?P<unreliable> \(unreliable\))?"
 )
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
@@ -27,8 +27,14 @@ _FROM = re.compile(
     r"(?:\[<[0-9a-f]{0,16}>\] )?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
     r"(?:\[[\w-]{1,63}\] )?from "
 )
-# symbolized by a script after the crash: "foo fs/file.c:12 [inline]"
+# scripts that add source lines after the crash: "foo fs/file.c:12 [inline]" is syzkaller's,
+# "foo (fs/file.c:12 (discriminator 3)) module" that of scripts/decode_stacktrace.sh, which takes the offset away
 _INLINED = re.compile(r"(?P<symbol>[A-Za-z_][\w.]{0,255}) \S{1,200}:\d{1,6} \[inline\]$")
+_DECODED = re.compile(
+    r"(?P<guess>\? )?(?P<symbol>[A-Za-z_.$][\w.$]{0,255}) "
+    r"\((?:[\w.+/-]{1,200}\.[chS]:(?:\d{1,7}|\?)(?: \(discriminator \d{1,4}\))?,? ?){1,8}\)"
+    r"(?: \[?(?P<module>[A-Za-z_][\w-]{0,63})\]?(?=$| [0-9a-f]{8}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,20 @@ class Frame(Location):
     line_number: int
 
 
+def _has_source(text: str) -> bool:
+    return ".c:" in text or ".S:" in text or ".h:" in text
+
+
 def parse_location(text: str) -> Location | None:
     """The first ``symbol+offset/size [module]`` in the text; None where there is none."""
     match = LOCATION.search(text)
-    if match is None:
-        return None
-    return Location(match["symbol"], "+" + match["offset"], match["module"])
+    if match is not None:
+        return Location(match["symbol"], "+" + match["offset"], match["module"])
+    if _has_source(text):
+        match = _DECODED.search(text)
+        if match is not None:
+            return Location(match["symbol"], None, match["module"])
+    return None
 
 
 def parse_frame(text: str, line_number: int) -> Frame | None:
@@ -64,12 +78,17 @@ def parse_frame(text: str, line_number: int) -> Frame | None:
     if "+0x" in text:
         match = _FRAME.match(text)
         if match is not None:
-            reliable = match["guess"] is None and match["unreliable"] is None and match["paren"] is None
+            # s390 sets what it took from a register instead of the back chain in parentheses: no guess from the stack
+            reliable = match["guess"] is None and match["unreliable"] is None
             return Frame(match["symbol"], "+" + match["offset"], match["module"], reliable, line_number)
     if " from " in text:
         match = _FROM.match(text)
         if match is not None:
             return Frame(match["symbol"], None, None, True, line_number)
+    if _has_source(text):
+        match = _DECODED.match(text)
+        if match is not None:
+            return Frame(match["symbol"], None, match["module"], match["guess"] is None, line_number)
     if text.endswith("[inline]"):
         match = _INLINED.match(text)
         if match is not None:

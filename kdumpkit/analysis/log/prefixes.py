@@ -40,23 +40,25 @@ _CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
 _ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
 
 _PREFIX = re.compile(
-    r"[> ]{0,12}"
+    r"[> ]{0,40}"
     r"(?:<\d{1,3}>)?"
     r"(?:\d{1,3},\d{1,20},\d{1,20},[-c+](?:,caller=(?P<kmsg_caller>[TC]\d{1,10}))?[^;\n]{0,80};)?"
     r"(?:\[?" + _DATE + r"\]?[ \t]+(?P<carrier>(?!\[)[^\n]{0,200}?\b(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?)?"
     r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?"
     r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
+# what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
+_COMMON = re.compile(r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)")
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
-    r"[> ]{0,12}\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d\d)?:\d\d(?::\d\d(?:[.,]\d+)?(?: \d{4})?)?|"
-    r"[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d|  ?[+<] *\d+\.\d+>?| *\+\d+\.\d+)\]"
-    + _CALLER.format("caller")
-    + " ?"
+    r"[> ]{0,40}\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d\d)?:\d\d(?::\d\d(?:[.,]\d+)?(?: \d{4})?)?|"
+    r"[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d|  ?[+<] *\d+\.\d+>?| *\+\d+\.\d+)\]" + _CALLER.format("caller") + " ?"
 )
 _WALL = re.compile(r" ?kernel: ?(?=\S)")
 # a syslog line of another program is no kernel message, whatever it says
-_SYSLOG = re.compile(r"[> ]{0,12}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: ")
+_SYSLOG = re.compile(
+    r"[> ]{0,40}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: "
+)
 _SUBSYSTEMS = frozenset(
     "kernel watchdog rcu mce nmi sysrq usercopy list_add list_del kasan ghes traps refcount_t BUG WARNING INFO Oops RIP IP "
     "CPU PANIC NIP LR PC pc lr Code Hardware".split()
@@ -66,6 +68,10 @@ _INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
 
 def parse_message(line: str) -> Message | None:
     """The message of one line; None for a line that another program than the kernel wrote to syslog."""
+    match = _COMMON.match(line)
+    if match is not None:
+        stamp, caller = match.groups()
+        return Message(line[match.end() :].strip(), float(stamp), caller, True)
     match = _PREFIX.match(line)
     if match is not None and match.end():
         stamp = match["stamp"]
@@ -88,6 +94,16 @@ def parse_message(line: str) -> Message | None:
     if inside is not None:
         # console output of user space stands in front of the kernel's line
         return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
-    if match is None or not match.end():
-        return Message(line.strip(), None, None, False)
-    return Message(line[match.end() :].strip(), None, match["kmsg_caller"], match["kmsg_caller"] is not None)
+    if match is None or not line[: match.end()].strip(" >"):
+        return Message(line.lstrip("> \t").rstrip(), None, None, False)
+    return Message(line[match.end() :].strip(), None, match["kmsg_caller"], True)
+
+
+def split_glued(message: Message) -> list[Message]:
+    """The messages of a line on which two writers met: each stamp inside it begins one of its own."""
+    match = _INSIDE.search(message.text)
+    if match is None or match.start() == 0:
+        return [message]
+    first = message._replace(text=message.text[: match.start()].strip())
+    rest = Message(message.text[match.end() :].strip(), float(match["stamp"]), match["caller"], True)
+    return [first, rest] if first.text else [rest]

@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from kdumpkit.analysis.log.taint import parse_taint
 
 _TAINT = r"(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}(?:[A-Z]{1,3}\s)?"
-_RELEASE = r"(?P<release>\d[\w.+~-]{0,120})"
+_RELEASE = r"(?P<release>\d[\w.+~-]{0,120}|[a-z][\w.+~-]{0,120}(?= #\d))"
 _REST = r"(?: +(?P<version>[^\n]{0,200}))?"
 
-_CPU_TASK = re.compile(r"CPU: (?P<cpu>\d{1,6})(?: UID: \d{1,10})? PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{0,64}?)(?= Kdump: | Not tainted| Tainted: |$)")
+_CPU_TASK = re.compile(
+    r"CPU: (?P<cpu>\d{1,6})(?: UID: \d{1,10})? PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{0,64}?)(?= Kdump: | Not tainted| Tainted: |$)"
+)
 _PID_TASK = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: *(?P<comm>.{0,64}?)(?= Not tainted| Tainted: |$)")
 _CPU_OLD = re.compile(r"CPU: (?P<cpu>\d{1,6}) +(?=Not tainted|Tainted: )")
 _CPU_ALONE = re.compile(r"CPU:? (?P<cpu>\d{1,6}):?$")
 _PROCESS = re.compile(r"Process (?P<comm>.{1,64}?) \(pid: (?P<pid>\d{1,10})[,)]")
-_TASK_PPC = re.compile(r"TASK = [0-9a-f]{8,16}\[(?P<pid>\d{1,10})\] '(?P<comm>[^']{0,64})' THREAD: [0-9a-f]{8,16}(?: CPU: (?P<cpu>\d{1,6}))?")
+_TASK_PPC = re.compile(
+    r"TASK = [0-9a-f]{8,16}\[(?P<pid>\d{1,10})\] '(?P<comm>[^']{0,64})' THREAD: [0-9a-f]{8,16}(?: CPU: (?P<cpu>\d{1,6}))?"
+)
 _STATE = re.compile(_TAINT + r"\s*\(?" + _RELEASE + _REST)
 _STATE_ONLY = re.compile(_TAINT)
 _SHOWING = re.compile(r"Showing stack for process (?P<pid>\d{1,10})$")
@@ -50,8 +54,11 @@ def parse_state(text: str) -> TaskHeader | None:
     match = _STATE.search(text)
     if match is not None:
         version = match["version"]
-        return TaskHeader(taint=parse_taint(match[0][: match.start("release") - match.start()]), release=match["release"].rstrip("-"),
-                          version=version.rstrip(")") if version else None)
+        return TaskHeader(
+            taint=parse_taint(match[0][: match.start("release") - match.start()]),
+            release=match["release"].rstrip("-"),
+            version=version.rstrip(")") if version else None,
+        )
     match = _STATE_ONLY.search(text)
     return None if match is None else TaskHeader(taint=parse_taint(match[0]))
 
@@ -64,7 +71,14 @@ def parse_task_header(text: str) -> TaskHeader | None:
             continue
         named = match.groupdict()
         state = parse_state(text[match.end() :]) or TaskHeader()
-        return TaskHeader(_int(named.get("cpu")), _int(named.get("pid")), named.get("comm") or None, state.taint, state.release, state.version)
+        return TaskHeader(
+            _int(named.get("cpu")),
+            _int(named.get("pid")),
+            named.get("comm") or None,
+            state.taint,
+            state.release,
+            state.version,
+        )
     for pattern in (_CPU_ALONE, _PROCESS, _TASK_PPC, _SHOWING):
         match = pattern.match(text)
         if match is not None:

@@ -37,6 +37,10 @@ def show(value: StepReport | StageResult) -> Shown:
                 "text/plain": result_text(value),
             }
         )
+    if value.ask and value.answer is not None:
+        from kdumpkit.render.widgets import consent_field, display_widget
+
+        display_widget(consent_field(value.ask, value.answer))
     bundle: dict[str, Any] = {"text/html": step_html(value), "text/plain": step_text(value)}
     if value.figure is None:
         return Shown(bundle)
@@ -61,3 +65,10 @@ def result_as_json(result: StageResult) -> dict[str, Any]:
         "findings": [finding_as_json(finding) for finding in result.findings],
         "values": dict(result.values),
     }
+
+
+def show_wait(text: str, elapsed_s: float, expected_s: float) -> None:
+    """Live progress for a person at the front end; see :mod:`kdumpkit.render.widgets`."""
+    from kdumpkit.render.widgets import update_wait
+
+    update_wait(text, elapsed_s, expected_s)

@@ -1,0 +1,368 @@
+"""One report while it is being read: lines go in, a ``CrashBlock`` comes out.
+
+A field is filled once, by the first line that prints it: what comes later in a report is the stack of something that was
+interrupted, another processor, or the same registers printed again by panic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kdumpkit.analysis.log import arm64, ppc64, s390, x86
+from kdumpkit.analysis.log.frames import Frame, Location, parse_frame, parse_location
+from kdumpkit.analysis.log.kinds.rule import Role
+from kdumpkit.analysis.log.model import CrashBlock, Severity
+from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header
+
+FRAME_LIMIT = 512
+MODULE_LIMIT = 2048
+REGISTER_LIMIT = 96
+#: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
+_FIRST_PAGE = 4096
+
+_HEADER_WORDS = frozenset({"CPU:", "CPU", "Pid:", "Process", "TASK", "Showing"})
+_STATE_WORDS = frozenset({"Not", "Tainted:", "REGS:"})
+_TRACE_WORDS = frozenset({"Call", "Backtrace:", "Trace:"})
+# after these the report's own stack is over
+_TRACE_ENDS = frozenset(
+    {
+        "Modules",
+        "Allocated",
+        "Freed",
+        "Last",
+        "Instruction",
+        "---[",
+        "Showing",
+        "Kernel",
+        "Sending",
+        "Exception",
+        "Rebooting",
+    }
+)
+_REGISTER_WORDS = x86.REGISTER_WORDS | arm64.REGISTER_WORDS | ppc64.REGISTER_WORDS | s390.REGISTER_WORDS
+_PROGRAM_COUNTERS: dict[str, Callable[[str], Location | None]] = {
+    word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390) for word in arch.FIRST_WORDS
+}
+_INTERESTING = (
+    _HEADER_WORDS
+    | _STATE_WORDS
+    | _TRACE_WORDS
+    | _TRACE_ENDS
+    | _REGISTER_WORDS
+    | _PROGRAM_COUNTERS.keys()
+    | {"Code:", "Hardware", "Workqueue:", "Failing", "Faulting", "Oops:", "Internal", "NMI", "Stack:", "Thread"}
+)
+
+
+class Builder:
+    """A report that is open."""
+
+    def __init__(
+        self, kind: str, severity: Severity, role: Role, title: str, line_number: int, time_s: float | None
+    ) -> None:
+        self.kind = kind
+        self.severity = severity
+        self.confirmed = role is not Role.MAYBE
+        self.title = title
+        self.first_line = self.last_line = line_number
+        self.time_s = time_s
+        self.last_time_s = time_s
+        self.caller: str | None = None
+        self.boot = 0
+        self.order = 0
+        self.panicked = False
+        self.panic_reason: str | None = None
+        self.died = role is Role.DIE
+        self.oops_number: int | None = None
+        self.location: Location | None = None
+        #: where a WARN says that it stands; used when no register line says
+        self.place: Location | None = None
+        self.header = TaskHeader()
+        self.header_lines = 0
+        #: what the first line says of processor and task; of a WARN, it is the same task as in the header
+        self.cpu: int | None = None
+        self.pid: int | None = None
+        self.comm: str | None = None
+        self.mce_cpus: set[int] = set()
+        self.frames: list[Frame] = []
+        self.tracing = False
+        self.traced = False
+        self.sealed = False
+        self.hardware_name: str | None = None
+        self.workqueue: str | None = None
+        self.modules: list[str] = []
+        self.module_lines = False
+        self.registers: list[str] = []
+        self.fault_address: str | None = None
+        self.bug_at: str | None = None
+        self.line_numbers: dict[str, int] = {"kind": line_number}
+
+    # --- what a first line says ---
+
+    def take_groups(self, groups: dict[str, str | None], line_number: int) -> None:
+        """Fields from the named groups of a rule."""
+        for name in ("cpu", "pid"):
+            value = groups.get(name)
+            if value is not None and getattr(self, name) is None:
+                setattr(self, name, int(value))
+                self.line_numbers.setdefault(name, line_number)
+        comm = groups.get("comm")
+        if comm and self.comm is None:
+            self.comm = comm
+            self.line_numbers.setdefault("comm", line_number)
+        mce_cpu = groups.get("mce_cpu")
+        if mce_cpu is not None:
+            self.mce_cpus.add(int(mce_cpu))
+            self.line_numbers.setdefault("cpu", line_number)
+        if groups.get("bug_at") and self.bug_at is None:
+            self.bug_at = groups["bug_at"]
+            self.line_numbers.setdefault("bug_at", line_number)
+        if groups.get("address") and self.fault_address is None:
+            self.fault_address = groups["address"]
+            self.line_numbers.setdefault("fault_address", line_number)
+        place = groups.get("place")
+        if place and self.place is None:
+            self.place = parse_location(place)
+            self.line_numbers.setdefault("place", line_number)
+
+    # --- the lines after it ---
+
+    @property
+    def has_stack(self) -> bool:
+        return bool(self.frames) or self.location is not None
+
+    def feed(self, text: str, line_number: int) -> bool:
+        """Take one line; whether it looks like part of a report."""
+        if self.tracing:
+            frame = parse_frame(text, line_number)
+            if frame is not None:
+                self._take_frame(frame)
+                return True
+        word = text.partition(" ")[0]
+        if word not in _INTERESTING:
+            return self._take_other(text, word, line_number)
+        self.module_lines = False
+        if word in _PROGRAM_COUNTERS:
+            self._take_program_counter(_PROGRAM_COUNTERS[word](text), text, line_number)
+            if len(self.registers) < REGISTER_LIMIT:
+                self.registers.append(text)
+        elif word in _REGISTER_WORDS:
+            self._take_registers(text, word, line_number)
+        elif word in _TRACE_WORDS:
+            self._begin_trace(text, line_number)
+        elif word in _HEADER_WORDS:
+            self._take_header(text, line_number)
+        elif word in _STATE_WORDS:
+            self._take_state(text, line_number)
+        elif word == "Hardware" and text.startswith("Hardware name:") and self.hardware_name is None:
+            self.hardware_name = text[14:].strip()
+            self.line_numbers["hardware_name"] = line_number
+        elif word == "Workqueue:" and self.workqueue is None:
+            self.workqueue = text[10:].strip()
+        elif word == "Modules" and text.startswith("Modules linked in:"):
+            self._take_modules(text[18:])
+            self.module_lines = True
+        elif word in ("Failing", "Faulting"):
+            self._take_failing(text, line_number)
+        if self.tracing and word in _TRACE_ENDS and self.frames:
+            self._end_trace()
+        if word in ("Allocated", "Freed") and self.traced:
+            # whose memory it was: stacks of other tasks
+            self.sealed = True
+        return True
+
+    def _take_other(self, text: str, word: str, line_number: int) -> bool:
+        if self.tracing and text[:1] == "<":
+            return True
+        if self.module_lines and not self.sealed and not self.tracing:
+            # the list goes on in the next line of print_modules(), or a mail program broke it
+            names = text.split()
+            if (
+                names
+                and all(name.replace("_", "").replace("-", "").split("(")[0].isalnum() for name in names[:3])
+                and ":" not in text
+            ):
+                self._take_modules(text)
+                return True
+        self.module_lines = False
+        if not self.tracing and not self.traced and not self.sealed and " from " in text:
+            # arm prints the stack without a heading
+            frame = parse_frame(text, line_number)
+            if frame is not None and self.header_lines:
+                self.tracing = True
+                self._take_frame(frame)
+                return True
+        return False
+
+    def _take_frame(self, frame: Frame) -> None:
+        if not self.frames:
+            self.line_numbers["call_trace"] = frame.line_number
+        if len(self.frames) < FRAME_LIMIT:
+            self.frames.append(frame)
+        self.confirmed = True
+
+    def _begin_trace(self, text: str, line_number: int) -> None:
+        if not text.lower().startswith(("call trace:", "backtrace:", "trace:")):
+            return
+        if self.frames:
+            # a second stack: of another task, or printed again by panic()
+            self._end_trace()
+            return
+        if self.traced:
+            return
+        self.tracing = True
+        self.confirmed = True
+        rest = text.split(":", 1)[1].strip()
+        frame = parse_frame(rest, line_number) if rest else None
+        if frame is not None:
+            self._take_frame(frame)
+
+    def _end_trace(self) -> None:
+        self.tracing = False
+        self.traced = True
+        if self.severity is Severity.HANG and self.kind == "hung_task":
+            # what follows are other tasks and the stacks of all processors
+            self.sealed = True
+
+    def _take_program_counter(self, location: Location | None, text: str, line_number: int) -> None:
+        if location is None or self.location is not None or self.kind == "hung_task":
+            return
+        self.location = location
+        self.line_numbers["rip_symbol"] = line_number
+        self.confirmed = True
+
+    def _take_registers(self, text: str, word: str, line_number: int) -> None:
+        if len(self.registers) < REGISTER_LIMIT:
+            self.registers.append(text)
+        if word == "CR2:" and self.fault_address is None and self.died and self.kind == "oops":
+            self.fault_address = text.split()[1] if len(text.split()) > 1 else None
+            self.line_numbers["fault_address"] = line_number
+        elif word == "REGS:":
+            self._take_state(text, line_number)
+
+    def _take_failing(self, text: str, line_number: int) -> None:
+        # s390: "Failing address: 0000000000000000 TEID: ..."
+        if text.startswith("Failing address:") and self.fault_address is None:
+            words = text[16:].split()
+            if words:
+                self.fault_address = words[0]
+                self.line_numbers["fault_address"] = line_number
+
+    def _take_header(self, text: str, line_number: int) -> None:
+        header = parse_task_header(text)
+        if header is None:
+            return
+        if header.pid is not None and text.startswith(("CPU:", "Pid:")):
+            if self.frames:
+                # the header of the next stack: panic's own, or another processor's
+                self._end_trace()
+                self.sealed = True
+                return
+            self.header_lines += 1
+            self.confirmed = True
+        known = self.header
+        if known.pid is not None and header.pid is not None and known.pid != header.pid and text.startswith("CPU:"):
+            return
+        merged = {
+            name: getattr(known, name) if getattr(known, name) is not None else getattr(header, name)
+            for name in ("cpu", "pid", "comm", "taint", "release", "version")
+        }
+        for name, value in merged.items():
+            if value is not None and getattr(known, name) is None:
+                self.line_numbers.setdefault(
+                    {"taint": "tainted", "release": "kernel_release"}.get(name, name), line_number
+                )
+        self.header = TaskHeader(**merged)
+
+    def _take_state(self, text: str, line_number: int) -> None:
+        state = parse_state(text)
+        if state is None or state.release is None:
+            return
+        known = self.header
+        if known.taint is None:
+            self.line_numbers["tainted"] = line_number
+        if known.release is None:
+            self.line_numbers["kernel_release"] = line_number
+        self.header = TaskHeader(
+            known.cpu,
+            known.pid,
+            known.comm,
+            state.taint if known.taint is None else known.taint,
+            known.release or state.release,
+            known.version or state.version,
+        )
+
+    def _take_modules(self, text: str) -> None:
+        if len(self.modules) < MODULE_LIMIT:
+            listed = text.split("[last unloaded", 1)[0]
+            self.modules.extend(name.split("(")[0] for name in listed.split()[: MODULE_LIMIT - len(self.modules)])
+
+    # --- the end ---
+
+    def finish(self, kernel_release: str | None, kernel_release_line: int | None) -> CrashBlock:
+        """The report as a value; the release of the boot's banner stands in where the report prints none."""
+        kind = self._settled_kind()
+        location = self.location
+        lines = {name: number for name, number in self.line_numbers.items() if name != "place"}
+        if location is None and self.place is not None and kind == "warning":
+            location = self.place
+            lines["rip_symbol"] = self.line_numbers["place"]
+        release = self.header.release
+        if release is None and kernel_release is not None and kernel_release_line is not None:
+            release = kernel_release
+            lines["kernel_release"] = kernel_release_line
+        return CrashBlock(
+            kind=kind,
+            severity=self.severity,
+            panicked=self.panicked,
+            panic_reason=self.panic_reason,
+            title=self.title,
+            rip_symbol=location.symbol if location else None,
+            rip_offset=location.offset if location else None,
+            rip_module=location.module if location else None,
+            comm=self.comm if self.comm is not None else self.header.comm,
+            pid=self.pid if self.pid is not None else self.header.pid,
+            cpu=self._settled_cpu(),
+            kernel_release=release,
+            kernel_version=self.header.version,
+            tainted=self.header.taint,
+            frames=tuple(self.frames),
+            hardware_name=self.hardware_name,
+            workqueue=self.workqueue,
+            modules_linked_in=tuple(self.modules),
+            registers=tuple(self.registers),
+            fault_address=self.fault_address,
+            bug_at=self.bug_at,
+            oops_number=self.oops_number,
+            time_s=self.time_s,
+            first_line=self.first_line,
+            last_line=self.last_line,
+            line_numbers=lines,
+        )
+
+    def _settled_kind(self) -> str:
+        if self.kind not in ("paging_request", "oops"):
+            return self.kind
+        address = parse_address(self.fault_address)
+        if address is not None and address < _FIRST_PAGE:
+            return "null_deref"
+        return "paging_request" if address is not None else self.kind
+
+    def _settled_cpu(self) -> int | None:
+        if self.cpu is not None:
+            return self.cpu
+        if self.header.cpu is not None:
+            return self.header.cpu
+        return next(iter(self.mce_cpus)) if len(self.mce_cpus) == 1 else None
+
+
+def parse_address(printed: str | None) -> int | None:
+    """The number of a printed address; ``(null)`` is 0, a hidden or absent one None."""
+    if printed is None:
+        return None
+    if printed == "(null)":
+        return 0
+    try:
+        return int(printed, 16)
+    except ValueError:
+        return None

@@ -1,0 +1,21 @@
+"""Kinds of report, and the rules by which they are known: data, one file per family.
+
+Words: null_deref paging_request gpf bug_on divide_error invalid_opcode stack_segment stack_overflow stack_corruption
+external_abort serror mce hw_error nmi soft_lockup hard_lockup rcu_stall hung_task oom_panic init_killed vfs_mount_root
+sysrq zfs_assert kasan kfence kmsan kcsan ubsan workqueue_lockup warning oops other.
+"""
+
+from __future__ import annotations
+
+from kdumpkit.analysis.log.kinds import faults, hardware, lockups, reports
+from kdumpkit.analysis.log.kinds.rule import Role, Rule
+
+__all__ = ["LITERALS", "RULES", "Role", "Rule"]
+
+#: in the order in which they are tried: what names a cause comes before die()'s line, what is certain before what is not
+RULES: tuple[Rule, ...] = (*hardware.RULES, *lockups.RULES, *faults.RULES, *reports.RULES)
+
+#: a line that holds none of these opens no report
+LITERALS: tuple[bytes, ...] = tuple(
+    dict.fromkeys([b"Kernel panic - not syncing", b"Linux version ", *(lit for rule in RULES for lit in rule.literals)])
+)

@@ -1,0 +1,115 @@
+"""Faults that kill a task or the kernel: bad addresses, BUG, bad instructions, overrun stacks.
+
+Each architecture first prints the cause in words, then die() prints a line that ends in ``[#count]``.
+
+Source: arch/x86/mm/fault.c (show_fault_oops), arch/x86/kernel/traps.c, arch/arm64/mm/fault.c (die_kernel_fault),
+arch/powerpc/mm/fault.c (bad_page_fault), arch/s390/mm/fault.c (do_no_context), lib/bug.c (report_bug).
+"""
+
+from __future__ import annotations
+
+import re
+
+from kdumpkit.analysis.log.kinds.rule import Role, Rule
+from kdumpkit.analysis.log.model import Severity
+
+_ADDRESS = r"(?P<address>\(null\)|\(ptrval\)|(?:0x)?[0-9a-fA-F]{1,16})\b"
+_HANDLE = (b"nable to handle",)
+
+#: die() prints "text: code [#count]", whatever the architecture
+DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#(?P<count>\d{1,9})\]")
+
+RULES: tuple[Rule, ...] = (
+    # x86 and arm say NULL where the address lies in the first page
+    Rule(
+        (b"NULL pointer dereference",),
+        re.compile(
+            r"(?:[Uu]nable to handle kernel|BUG: [Kk]ernel) NULL pointer dereference"
+            r"(?:,? (?:on|at|for|address:|in|read|write|execute|virtual|address|data|instruction|fetch))*(?:\s+"
+            + _ADDRESS
+            + ")?"
+        ),
+        "null_deref",
+        Severity.FATAL,
+    ),
+    Rule(
+        _HANDLE,
+        re.compile(r"BUG: unable to handle page fault for address: " + _ADDRESS),
+        "paging_request",
+        Severity.FATAL,
+    ),
+    # paging request, access, data access, instruction fetch, execute from non-executable memory ...
+    Rule(
+        _HANDLE,
+        re.compile(
+            r"[Uu]nable to handle kernel (?!NULL)(?:paging request|pointer dereference|access|data|instruction fetch|"
+            r"unaligned|unknown|execute|write|read|tag)[^\[\]]{0,90}?(?:\bat (?:address |virtual address )?(?:0x)?(?=[0-9a-f]{6})"
+            + _ADDRESS
+            + r"|$|(?P<null>\(NULL))"
+        ),
+        "paging_request",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"nable to handle kernel",),
+        re.compile(r"[Uu]nable to handle kernel paging request"),
+        "paging_request",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"ernel BUG at ",),
+        re.compile(r"(?:^|\W)[Kk]ernel BUG at (?P<bug_at>[^\s!]{1,200}:\d+)"),
+        "bug_on",
+        Severity.FATAL,
+    ),
+    Rule((b"ernel BUG at ",), re.compile(r"^[Kk]ernel BUG at (?!\S+:\d)"), "bug_on", Severity.FATAL),
+    Rule((b"PANIC: double fault",), re.compile(r"PANIC: double fault"), "stack_overflow", Severity.FATAL),
+    Rule(
+        (b"stack guard page",),
+        re.compile(r"BUG: (?:\w+ )?stack guard page was hit at"),
+        "stack_overflow",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"nsufficient stack space",),
+        re.compile(r"Insufficient stack space to handle exception"),
+        "stack_overflow",
+        Severity.FATAL,
+    ),
+    Rule((b"ernel stack overflow",), re.compile(r"^Kernel stack overflow\b"), "stack_overflow", Severity.FATAL),
+    Rule((b"kernel stack pointer",), re.compile(r"^Bad kernel stack pointer"), "stack_overflow", Severity.FATAL),
+    # "Unhandled fault: synchronous external abort (0x96000010) at 0xffff..."; imprecise ones are arm's
+    Rule(
+        (b"external abort",),
+        re.compile(
+            r"(?:Unhandled|Internal) (?:fault|error): .{0,40}?external abort[^\[\]]{0,30}(?:\bat " + _ADDRESS + ")?"
+        ),
+        "external_abort",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"SError",),
+        re.compile(r"(?:SError Interrupt on CPU ?(?P<cpu>\d+)|Bad mode in Error handler)"),
+        "serror",
+        Severity.FATAL,
+    ),
+    Rule((b"Bad mode in Error",), re.compile(r"Bad mode in Error handler"), "serror", Severity.FATAL),
+    Rule((b" [#",), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
+)
+
+#: the words in front of the code, where the cause was not named before; first match wins
+DIE_KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"general[ _]protection"), "gpf"),
+    (re.compile(r"divide[ _]error|fixed point divide"), "divide_error"),
+    (re.compile(r"double[ _]fault|stack guard page|kernel stack overflow|Kernel stack overflow"), "stack_overflow"),
+    (re.compile(r"stack[ _]segment"), "stack_segment"),
+    (re.compile(r"Oops - BUG|Exception in kernel mode, sig: 5|\bBUG\b|^kernel BUG"), "bug_on"),
+    (re.compile(r"external abort|Machine check.*external"), "external_abort"),
+    (re.compile(r"SError"), "serror"),
+    (re.compile(r"[Mm]achine [Cc]heck"), "mce"),
+    (
+        re.compile(r"invalid[ _]op|undefined instruction|Undefined instruction|illegal operation|illegal instruction"),
+        "invalid_opcode",
+    ),
+    (re.compile(r"Kernel access of bad area|addressing exception|protection exception"), "paging_request"),
+)

@@ -1,0 +1,60 @@
+"""Things that do not move any more: soft and hard lockups, RCU stalls, hung tasks, stuck workqueues.
+
+Source: kernel/watchdog.c, kernel/watchdog_hld.c, arch/powerpc/kernel/watchdog.c, kernel/rcu/tree_stall.h and update.c,
+kernel/rcu/tasks.h, kernel/hung_task.c, kernel/workqueue.c.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kdumpkit.analysis.log.kinds.rule import Rule
+from kdumpkit.analysis.log.model import Severity
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        (b"soft lockup",),
+        re.compile(
+            r"BUG: soft lockup\b[^#]{0,24}CPU#(?P<cpu>\d{1,6})(?: stuck for \d+s!(?: \[(?P<comm>.{0,64}):(?P<pid>\d{1,10})\])?|!)?"
+        ),
+        "soft_lockup",
+        Severity.HANG,
+    ),
+    Rule(
+        (b"LOCKUP",),
+        re.compile(
+            r"(?:^|: )(?:Watchdog detected hard LOCKUP on cpu ?(?P<cpu>\d{1,6})"
+            r"|BUG: NMI Watchdog detected LOCKUP"
+            r"|(?:CPU ?\d+ |Watchdog CPU:\d+ )(?:self-)?(?:detected )?[Hh]ard LOCKUP)"
+        ),
+        "hard_lockup",
+        Severity.HANG,
+    ),
+    Rule(
+        (b"Watchdog CPU:",),
+        re.compile(r"^Watchdog CPU:(?P<cpu>\d{1,6}) (?:detected )?Hard LOCKUP"),
+        "hard_lockup",
+        Severity.HANG,
+    ),
+    Rule(
+        (b"stall",),
+        re.compile(r"\brcu\w*(?: \w+)? (?:self-)?detected (?:expedited )?stalls? on"),
+        "rcu_stall",
+        Severity.HANG,
+    ),
+    Rule(
+        (b"blocked ",),
+        re.compile(
+            r"\btask (?P<comm>.{1,64}):(?P<pid>\d{1,10})(?: <\w+>)? blocked (?:in I/O wait )?for more than \d+ seconds"
+        ),
+        "hung_task",
+        Severity.HANG,
+    ),
+    Rule(
+        (b"can't die",),
+        re.compile(r"\btask (?P<comm>.{1,64}):(?P<pid>\d{1,10}) can't die for more than \d+ seconds"),
+        "hung_task",
+        Severity.HANG,
+    ),
+    Rule((b"workqueue lockup",), re.compile(r"BUG: workqueue lockup"), "workqueue_lockup", Severity.REPORT),
+)

@@ -1,0 +1,35 @@
+"""Logs from files, each line bounded, so that a file without line ends costs no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from kdumpkit.analysis.log.model import CrashLog
+from kdumpkit.analysis.log.prefixes import LINE_LIMIT
+from kdumpkit.analysis.log.reader import read_crash
+
+
+def read_crash_file(path: Path | str) -> CrashLog:
+    """The crash reports of one file. Raises OSError where it cannot be read."""
+    with open(path, "rb", buffering=1 << 20) as log:
+        return read_crash(bounded_lines(log))
+
+
+def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
+    """One JSON-ready dict for each log, in order, with its ``file``; ``kind: none`` where it holds no crash.
+
+    Raises OSError for the first file that cannot be read.
+    """
+    for path in paths:
+        yield {"file": str(path)} | read_crash_file(path).as_json()
+
+
+def bounded_lines(log: BinaryIO) -> Iterator[bytes]:
+    """Lines of a file, none longer than ``LINE_LIMIT``; the rest of a longer one is left out."""
+    readline = log.readline
+    while line := readline(LINE_LIMIT):
+        yield line
+        while len(line) == LINE_LIMIT and not line.endswith(b"\n"):
+            line = readline(LINE_LIMIT)

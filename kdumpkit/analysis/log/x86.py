@@ -1,0 +1,28 @@
+"""Where an x86 kernel says that it was: RIP, EIP and IP lines.
+
+Source: arch/x86/kernel/dumpstack.c (show_ip, show_iret_regs), process_64.c (__show_regs), arch/x86/mm/fault.c
+(show_fault_oops printed ``IP:`` until 4.19).
+"""
+
+from __future__ import annotations
+
+import re
+
+from kdumpkit.analysis.log.frames import Location, parse_location
+
+#: code segments of user space: 64-bit, 32-bit compatible, 32-bit kernel, Xen paravirtual
+_USER_SEGMENTS = frozenset({"0033", "33", "0023", "23", "0073", "e033", "e02b"})
+_SEGMENT = re.compile(r"[RE]IP: ([0-9a-f]{2,8}):")
+
+FIRST_WORDS = frozenset({"RIP:", "RIP", "IP:", "EIP:", "EIP"})
+REGISTER_WORDS = frozenset(
+    "RAX: RDX: RBP: RSP: R10: R13: FS: CS: CR2: DR0: DR3: PKRU: EAX: ESI: DS: CR0: DR2: ORIG_RAX:".split()
+)
+
+
+def parse_program_counter(text: str) -> Location | None:
+    """Where the kernel was; None for an address without symbol, and for user space."""
+    segment = _SEGMENT.match(text)
+    if segment is not None and segment[1] in _USER_SEGMENTS:
+        return None
+    return parse_location(text)

@@ -1,0 +1,42 @@
+"""The system that died: its command line, how long it had been up, what tainted it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kdumpkit.analysis.sections.section import Section
+
+if TYPE_CHECKING:
+    from kdumpkit.analysis.drgn_session import DrgnSession
+
+_LONGEST_COMMAND_LINE = 16_384
+
+
+@dataclass(frozen=True)
+class System:
+    #: as in /proc/cmdline
+    command_line: str
+    #: as of the last tick, time asleep counted
+    uptime_s: float
+    #: letters of Documentation/admin-guide/tainted-kernels.rst; "" where nothing tainted the kernel
+    taint: str
+    cpus_online: int
+
+
+def read_system(session: DrgnSession) -> System:
+    from drgn.helpers.linux.cpumask import for_each_online_cpu
+    from drgn.helpers.linux.panic import tainted
+    from drgn.helpers.linux.timekeeping import uptime
+
+    program = session.program
+    raw: bytes = program["saved_command_line"].string_()
+    return System(
+        command_line=raw.decode("utf-8", "replace").rstrip("\n")[:_LONGEST_COMMAND_LINE],
+        uptime_s=round(uptime(program), 3),
+        taint=tainted(program),
+        cpus_online=sum(1 for _ in for_each_online_cpu(program)),
+    )
+
+
+SECTION = Section("system", System, read_system)

@@ -1,0 +1,73 @@
+"""Installed kernels against the running one and the one of the next boot."""
+
+from __future__ import annotations
+
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.unknown import unknown_finding
+from kdumpkit.facts.grub import GrubEnvironment
+from kdumpkit.facts.grub_cfg import GrubConfig, default_entry
+from kdumpkit.facts.installed_kernels import InstalledKernels
+from kdumpkit.facts.reading import records_of
+from kdumpkit.facts.unknown import Unknown
+
+
+def check_second_kernel(kernels: InstalledKernels | Unknown, *, install_command: str = "") -> Finding:
+    """``kernels.second``: a kernel to fall back to when the default one does not come up."""
+    id = "kernels.second"
+    if isinstance(kernels, Unknown):
+        return unknown_finding(id, "which kernels are installed", kernels)
+    complete = [kernel.release for kernel in kernels.kernels if kernel.bootable]
+    partial = [kernel.release for kernel in kernels.kernels if not kernel.bootable]
+    incomplete = f" ({', '.join(partial)} has no initrd or no modules)" if partial else ""
+    if not complete:
+        reason = f"No complete kernel is installed in /boot{incomplete}."
+        return Finding(id, Status.FAIL, reason, install_command, kernels.records)
+    if len(complete) == 1:
+        reason = f"{complete[0]} is the only complete kernel in /boot{incomplete}: there is none to fall back to."
+        return Finding(id, Status.WARN, reason, install_command, kernels.records)
+    return Finding(id, Status.PASS, f"Installed: {', '.join(complete)}{incomplete}.", "", kernels.records)
+
+
+def check_newest_is_running(kernels: InstalledKernels | Unknown) -> Finding:
+    """``kernels.running_is_newest``: no newer kernel waits for a reboot."""
+    id = "kernels.running_is_newest"
+    if isinstance(kernels, Unknown):
+        return unknown_finding(id, "which kernels are installed", kernels)
+    newest = kernels.newest
+    if kernels.running is None or newest is None:
+        reason = f"The running kernel {kernels.running_release} has no vmlinuz in /boot: was its package removed?"
+        return Finding(id, Status.WARN, reason, "ls /boot /lib/modules", kernels.records)
+    if newest.release != kernels.running_release:
+        reason = f"{newest.release} is installed and {kernels.running_release} is running: it was not booted yet."
+        return Finding(id, Status.WARN, reason, "reboot", kernels.records)
+    return Finding(id, Status.PASS, f"{newest.release} is the newest kernel and is running.", "", kernels.records)
+
+
+def check_running_is_default(
+    kernels: InstalledKernels | Unknown, config: GrubConfig | Unknown, environment: GrubEnvironment | Unknown
+) -> Finding:
+    """``kernels.running_is_default``: the next boot starts the kernel that everything here was checked for."""
+    id = "kernels.running_is_default"
+    what = "which kernel the next boot starts"
+    if isinstance(kernels, Unknown):
+        return unknown_finding(id, what, kernels)
+    if isinstance(config, Unknown):
+        return unknown_finding(id, what, config)
+    # without an environment block GRUB has no saved entry: only where it is needed does it matter that it was not read
+    if isinstance(environment, Unknown) and not environment.absent:
+        return unknown_finding(id, what, environment)
+    records = records_of(kernels, config, environment)
+    entry = default_entry(config, environment)
+    if entry is None:
+        reason = f"The default entry {config.default!r} is not in {config.path}; GRUB would take its first entry."
+        return Finding(id, Status.WARN, reason, "grub-set-default 0 && update-grub", records)
+    if entry.kernel_release is None:
+        reason = f"The next boot starts {entry.title!r}, whose kernel {entry.kernel_path} tells no release."
+        return Finding(id, Status.WARN, reason, "", records)
+    if entry.kernel_release not in {kernel.release for kernel in kernels.kernels}:
+        reason = f"The next boot would start {entry.kernel_release}, which is not installed in /boot."
+        return Finding(id, Status.FAIL, reason, "update-grub", records)
+    if entry.kernel_release != kernels.running_release:
+        reason = f"The next boot starts {entry.kernel_release} (entry {entry.position}), not {kernels.running_release}."
+        return Finding(id, Status.WARN, reason, "reboot, then check again", records)
+    return Finding(id, Status.PASS, f"The next boot starts {entry.kernel_release}, which is running.", "", records)

@@ -1,0 +1,159 @@
+"""``kdumpkit``: the command line.
+
+Exit status: 0 all is well, 1 a check failed, 2 wrong use or parameters, 3 host unreachable or lost, 4 refused
+for want of consent or lock, 5 evidence does not verify.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from kdumpkit.cli.progress import Progress
+from kdumpkit.errors import KdumpkitError, UsageError
+from kdumpkit.parameters import FIELDS, Parameters, check_parameters, json_schema, read_parameters, read_values
+
+app = typer.Typer(
+    help="Proves that a Linux host leaves a usable crash dump when its kernel panics, and keeps the evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+params_app = typer.Typer(help="Parameter files.", no_args_is_help=True)
+lab_app = typer.Typer(help="A disposable virtual machine whose kernel really panics.", no_args_is_help=True)
+app.add_typer(params_app, name="params")
+app.add_typer(lab_app, name="lab")
+
+HostFile = Annotated[Path, typer.Argument(help="parameter file of the host", metavar="HOST.yaml")]
+Evidence = Annotated[Path, typer.Argument(help="evidence folder of a run", metavar="EVIDENCE")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", help="a parameter other than the file has it: name=value", metavar="N=V")
+]
+
+
+def main() -> NoReturn:
+    """Entry point: every foreseen error becomes a sentence and an exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except KdumpkitError as error:
+        print(f"kdumpkit: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("kdumpkit: interrupted; `kdumpkit run HOST.yaml --resume` goes on with the run", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except Exception as error:
+        # click's usage errors know how to show themselves and what their status is
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            sys.exit(2)
+        raise
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@app.command()
+def run(
+    host_file: HostFile,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the newest run that has no good end")] = False,
+    settings: Setting = None,
+    as_json: Json = False,
+) -> int:
+    """Execute the six notebooks for one host and seal their evidence."""
+    return _run(_parameters(host_file, settings), resume, as_json)
+
+
+@app.command()
+def check(host_file: HostFile, settings: Setting = None, as_json: Json = False) -> int:
+    """Read everything and change nothing: ``run`` with mode check."""
+    return _run(_parameters(host_file, [*(settings or []), "mode=check"]), False, as_json)
+
+
+@app.command()
+def verify(
+    evidence: Evidence,
+    signers: Annotated[
+        Path | None, typer.Option(help="allowed signers (see ssh-keygen(1)); the manifest must be signed by one")
+    ] = None,
+) -> int:
+    """Prove that an evidence folder is what its run left, offline, by replaying every notebook."""
+    from kdumpkit.evidence.verify import verify as verify_folder
+    from kdumpkit.runbook.session import STAGES
+
+    verdict = verify_folder(
+        evidence, STAGES, allowed_signers=signers, progress=lambda line: print(line, file=sys.stderr)
+    )
+    print(f"{evidence}: verified; the run's verdict is {verdict.status}")
+    return 0
+
+
+@app.command()
+def report(evidence: Evidence) -> int:
+    """Print where a run's report is and how the run ended."""
+    from kdumpkit.evidence.transcript import read_transcript
+    from kdumpkit.evidence.verdict import judge
+    from kdumpkit.runbook.session import STAGES, check_evidence_dir
+
+    folder = check_evidence_dir(evidence)
+    verdict = judge(read_transcript(folder), STAGES)
+    print(_verdict_lines(verdict))
+    print(f"report: {folder / 'report.html'}")
+    return verdict.exit_status
+
+
+@params_app.command("check")
+def params_check(host_files: Annotated[list[Path], typer.Argument(metavar="HOST.yaml...")]) -> int:
+    """Check parameter files without touching a host."""
+    for path in host_files:
+        parameters = read_parameters(path)
+        print(f"{path}: good: host {parameters.host}, {parameters.transport}, mode {parameters.mode}")
+    return 0
+
+
+@params_app.command("schema")
+def params_schema() -> int:
+    """Print the JSON Schema that editors complete parameter files from."""
+    print(json_schema(), end="")
+    return 0
+
+
+def _parameters(path: Path, settings: list[str] | None) -> Parameters:
+    values = read_values(path)
+    check_parameters(values, str(path))
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: there is no =", "--set name=value")
+        values[name] = int(value) if name in FIELDS and FIELDS[name].annotation is int and value.isdigit() else value
+    return check_parameters(values, f"{path} with --set")
+
+
+def _run(parameters: Parameters, resume: bool, as_json: bool) -> int:
+    from kdumpkit.evidence.verdict import verdict_as_json
+    from kdumpkit.runbook.run import describe_failure, run_stages
+
+    outcome = run_stages(parameters, Progress(), resume=resume)
+    failure = describe_failure(outcome.verdict)
+    if failure is not None:
+        print(f"kdumpkit: {failure}", file=sys.stderr)
+    if as_json:
+        document: dict[str, Any] = {"evidence": str(outcome.run_dir), **verdict_as_json(outcome.verdict)}
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        print(f"{parameters.host}: {outcome.verdict.status} (mode {parameters.mode})")
+        print(f"report:   {outcome.report}")
+        print(f"evidence: {outcome.run_dir}")
+        print(f"verify:   kdumpkit verify {outcome.run_dir}")
+    return outcome.verdict.exit_status
+
+
+def _verdict_lines(verdict: Any) -> str:
+    return "\n".join(f"{v.stage:<20} {v.status:<11} {len(v.findings)} findings" for v in verdict.stages)

@@ -1,0 +1,60 @@
+"""How a run is told to the person who waits: a line a stage, and on a terminal a moving one for the step."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from kdumpkit.evidence.verdict import StageVerdict
+from kdumpkit.render.text import cleaned
+
+#: seconds between two lines about the same wait where the output is no terminal
+QUIET_S = 15.0
+
+
+class Progress:
+    """Writes to standard error; standard output is for results."""
+
+    def __init__(self) -> None:
+        self._moving = sys.stderr.isatty()
+        self._stage = ""
+        self._began = time.monotonic()
+        self._told = 0.0
+
+    def stage_begins(self, stage: str, number: int, of: int) -> None:
+        self._stage = f"[{number}/{of}] {stage}"
+        self._began = time.monotonic()
+        self._told = self._began
+        self._move("")
+
+    def step_begins(self, number: int, of: int, step: str) -> None:
+        self._move(f"cell {number}/{of} {step}")
+
+    def waiting(self, text: str, elapsed_s: float, expected_s: float) -> None:
+        of = f" of about {expected_s:.0f}" if expected_s else ""
+        words = f"{cleaned(text)}, {elapsed_s:.0f}{of} s"
+        if self._moving:
+            self._move(words)
+        elif time.monotonic() - self._told > QUIET_S:
+            self._told = time.monotonic()
+            self.line(f"      {words}")
+
+    def stage_ends(self, verdict: StageVerdict) -> None:
+        seconds = time.monotonic() - self._began
+        bad = [f for f in verdict.findings if str(f.status) in ("FAIL", "UNKNOWN", "WARN")]
+        self.line(f"{self._stage:<28} {verdict.status:<11} {seconds:5.1f} s, {len(verdict.findings)} findings")
+        for finding in bad:
+            self.line(f"      {finding.status:<7} {finding.id}: {cleaned(finding.reason)}")
+        if verdict.error:
+            self.line(f"      {cleaned(str(verdict.error['message']))}")
+
+    def line(self, text: str) -> None:
+        """One line that stays."""
+        end = "\x1b[K\n" if self._moving else "\n"
+        sys.stderr.write(("\r" if self._moving else "") + text + end)
+        sys.stderr.flush()
+
+    def _move(self, text: str) -> None:
+        if self._moving:
+            sys.stderr.write(f"\r{self._stage:<28} {text}"[:118] + "\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,122 @@
+"""The pictures: each drawn from the data of a :class:`~kdumpkit.runbook.step.Figure`, the same bytes every time.
+
+Colours are told apart without colour vision (Okabe and Ito), and every part has its label in words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kdumpkit.runbook.step import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BLUE, _ORANGE, _GREEN, _VERMILION, _GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#999999"
+_GIB = 1 << 30
+_MIB = 1 << 20
+
+
+def data_digest(figure: Figure) -> str:
+    """The digest of what is drawn: two pictures with the same digest show the same values."""
+    text = json.dumps({"kind": figure.kind, "data": figure.data}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def draw_png(figure: Figure) -> bytes:
+    """The picture as PNG, its caption below it."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "kdumpkit"}):
+        canvas = Canvas(figsize=(9, _HEIGHTS.get(figure.kind, 3.2)), dpi=100, layout="constrained")
+        FigureCanvasAgg(canvas)
+        axes = canvas.add_subplot()
+        _DRAWN_BY[figure.kind](axes, figure.data)
+        canvas.supxlabel("\n".join(textwrap.wrap(figure.caption, 118)), fontsize=8, x=0.01, ha="left")
+        out = io.BytesIO()
+        canvas.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()
+
+
+def _memory_map(axes: Axes, data: Mapping[str, Any]) -> None:
+    # data: ranges [[start, end (exclusive), "System RAM" | "Crash kernel"], ...] in bytes
+    ranges = data["ranges"]
+    for start, end, name in ranges:
+        reserved = name == "Crash kernel"
+        axes.broken_barh(
+            [(start / _GIB, (end - start) / _GIB)],
+            (0.1, 0.8) if reserved else (0, 1),
+            facecolors=_VERMILION if reserved else _BLUE,
+            hatch="//" if reserved else None,
+            edgecolor="white" if reserved else _BLUE,
+            linewidth=0.5,
+        )
+        if reserved:
+            axes.annotate(
+                f"Crash kernel\n{(end - start) / _MIB:.0f} MiB",
+                ((start + end) / 2 / _GIB, 0.95),
+                xytext=(0, 22),
+                textcoords="offset points",
+                ha="center",
+                arrowprops={"arrowstyle": "-"},
+            )
+    axes.set_ylim(-0.1, 2.0)
+    axes.set_yticks([])
+    top = max((end for _, end, _ in ranges), default=_GIB) / _GIB
+    axes.set_xlim(0, top * 1.02)
+    axes.set_xlabel("physical address, GiB (blue: System RAM, hatched: reserved for the capture kernel)")
+    axes.spines[["left", "top", "right"]].set_visible(False)
+
+
+def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
+    # data: phases [[name, begin_s, end_s], ...], seconds after the trigger
+    phases = data["phases"]
+    colours = (_VERMILION, _ORANGE, _GREEN, _BLUE, _GREY)
+    longest = max((end for _, _, end in phases), default=1.0)
+    for row, (_, begin, end) in enumerate(phases):
+        axes.barh(row, max(end - begin, longest * 0.003), left=begin, color=colours[row % len(colours)], height=0.6)
+        right = begin + (end - begin) / 2 > longest * 0.6
+        axes.text(
+            begin if right else end,
+            row,
+            f" {end - begin:.1f} s ",
+            va="center",
+            ha="right" if right else "left",
+        )
+    axes.set_yticks(range(len(phases)), [name for name, _, _ in phases])
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds after the panic was triggered")
+    axes.set_xlim(min(0.0, *(begin for _, begin, _ in phases)), longest * 1.08)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _dump_space(axes: Axes, data: Mapping[str, Any]) -> None:
+    # data: bars [[label, bytes], ...]; the unit is chosen by the largest
+    bars = data["bars"]
+    largest = max((size for _, size in bars), default=1)
+    unit, name = (_GIB, "GiB") if largest >= _GIB else (_MIB, "MiB")
+    colours = (_BLUE, _ORANGE, _GREEN, _VERMILION)
+    for row, (_, size) in enumerate(bars):
+        axes.barh(row, size / unit, color=colours[row % len(colours)], height=0.6)
+        shown = f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.1f} MiB"
+        axes.text(size / unit, row, f" {shown}", va="center")
+    axes.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axes.invert_yaxis()
+    axes.set_xlabel(name)
+    axes.set_xlim(0, largest / unit * 1.18)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+_DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
+    "memory-map": _memory_map,
+    "crash-timeline": _crash_timeline,
+    "dump-space": _dump_space,
+}
+_HEIGHTS = {"memory-map": 2.4, "crash-timeline": 3.0, "dump-space": 2.4}

@@ -1,0 +1,302 @@
+"""Stage 06: why the kernel died, from its dump: header, log, stack, a second opinion, one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from kdumpkit.actions.crash import label_line
+from kdumpkit.analysis.crash_utility import check_crash_output, crash_command
+from kdumpkit.analysis.drgn_report import CrashReport, drgn_report_command, parse_drgn_report
+from kdumpkit.analysis.log import read_crash
+from kdumpkit.analysis.log.model import CrashBlock
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.command import Command
+from kdumpkit.distributions.answers import DumpState
+from kdumpkit.errors import KdumpkitError, NotAVmcore
+from kdumpkit.facts.survey import read_survey
+from kdumpkit.facts.text import size_text
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.dumps import list_dumps
+from kdumpkit.runbook.figures import dump_space
+from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.step import StepReport, Verbatim
+from kdumpkit.runbook.symbols import find_symbols_command
+
+NO_DUMP = "there is no dump to look at"
+
+
+class Analysis(Stage):
+    """Reads one dump. Nothing on the host is changed in any mode."""
+
+    name: ClassVar[str] = "06-analysis"
+
+    @step
+    def locate_dump(self) -> StepReport:
+        title = "The dump"
+        found = self.session.recall_value("dump_path")
+        if found:
+            self.keep(analysed_path=found, dump_of_test=True)
+            return StepReport(title, facts=(("found by stage 05", str(found)),))
+        panicked = any(data.get("what") == "panic" for data in self.session.recall("intent"))
+        if panicked:
+            reason = "the panic test of this run left no dump that was finished"
+            return StepReport(title, findings=(Finding("dump.found", Status.FAIL, reason, "see stage 05"),))
+        target = self.known(self.survey.dump_target)
+        if target.directory is None:
+            reason = "the settings name no directory on this host for dumps"
+            return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))
+        dumps = list_dumps(self.target, self.distribution, target.directory)
+        finished = [dump for dump in dumps if dump.state is DumpState.FINISHED]
+        if not finished:
+            reason = f"{target.directory} on {self.parameters.host} holds no finished dump"
+            return StepReport(title, findings=(Finding("dump.found", Status.SKIP, reason),))
+        newest = finished[-1]
+        self.keep(analysed_path=newest.path, dump_of_test=False, dump_size_bytes=newest.size_bytes)
+        return StepReport(title, facts=(("newest on the host", f"{newest.path}, {size_text(newest.size_bytes)}"),))
+
+    @step
+    def fetch_dump(self) -> StepReport:
+        title = "Copy"
+        path = self._remote()
+        if path is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        if self.parameters.transport == "local":
+            self.keep(local_path=path)
+            return StepReport(title, conclusion=f"{path} is on this machine and is read where it lies")
+        size_bytes = int(self.session.recall_value("dump_size_bytes") or 0)
+        began = self.session.clock.now()
+
+        def tell(done: int, of: int) -> None:
+            share = f"{size_text(done)} of {size_text(of or size_bytes)}"
+            self.session.tell_wait(f"copying the dump: {share}", self.session.clock.now() - began)
+
+        name = path.rsplit("/", 1)[-1]
+        fetched = self.target.fetch(path, self.session.dumps_dir / name, tell)
+        self.keep(local_path=name, dump_sha256=fetched.sha256, dump_size_bytes=fetched.size_bytes)
+        reason = f"both copies of {name} have {fetched.size_bytes} bytes and the digest {fetched.sha256}"
+        return StepReport(
+            title,
+            facts=(("size", size_text(fetched.size_bytes)), ("sha256", fetched.sha256)),
+            findings=(Finding("dump.copied", Status.PASS, reason, "", (fetched.record,)),),
+        )
+
+    @step
+    def read_header(self) -> StepReport:
+        title = "Header"
+        path = self._local()
+        if path is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        found = self._json(("python", "-m", "kdumpkit.vmcore.report", path), f"header of {path}")
+        self.keep(vmcore=found)
+        if "error" in found:
+            finding = Finding("dump.whole", Status.FAIL, str(found["error"]), str(found["hint"]))
+            return StepReport(title, findings=(finding,))
+        whole = found["state"] == "whole"
+        crash_time = found["crash_time"]
+        facts = (
+            ("format", str(found["described"])),
+            ("kernel that died", f"{found['release']} {found['machine']}"),
+            ("its build id", str(found["build_id"] or "not in VMCOREINFO (kernels before 5.9)")),
+            ("died at", utc(float(crash_time)) if crash_time else "not in VMCOREINFO"),
+            ("pages", f"{found['pages_there']} of {found['pages']}"),
+        )
+        status = Status.PASS if whole else Status.UNKNOWN if found["state"] == "packed" else Status.FAIL
+        remedy = "" if whole else "look at stage 05 and the console for what stopped the capture kernel"
+        return StepReport(title, facts=facts, findings=(Finding("dump.whole", status, str(found["reason"]), remedy),))
+
+    @step
+    def read_log(self) -> StepReport:
+        title = "Log"
+        path = self._local()
+        if path is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        result = self.session.here.run(
+            Command(("python", "-m", "kdumpkit.vmcore.dmesg", path), timeout_s=300, title=f"kernel log of {path}")
+        )
+        records = (result.record,)
+        if not result.ok:
+            said = result.stderr.decode("utf-8", "replace").strip()
+            finding = Finding("dump.log", Status.FAIL, f"the kernel's log could not be read out of {path}: {said}")
+            return StepReport(title, findings=(finding,))
+        log = result.stdout
+        findings = [self._judge_label(log, records)]
+        block = read_crash(log.splitlines()).fatal
+        if block is None:
+            findings.append(Finding("dump.crash_block", Status.FAIL, f"the log of {path} shows no crash", "", records))
+            return StepReport(title, findings=tuple(findings))
+        self.keep(crash=_kept(block))
+        reason = f"the log shows {_kind_words(block)}: {block.title}"
+        findings.append(Finding("dump.crash_block", Status.PASS, reason, "", records))
+        facts = [(label, value) for label, value in _crash_facts(block) if value]
+        lines = log.decode("utf-8", "replace").splitlines()
+        excerpt = "\n".join(lines[max(0, block.first_line - 6) : block.last_line])
+        return StepReport(
+            title,
+            facts=tuple(facts),
+            findings=tuple(findings),
+            texts=(Verbatim("the kernel's last words", excerpt),),
+        )
+
+    def _judge_label(self, log: bytes, records: tuple[int, ...]) -> Finding:
+        name = "dump.label"
+        if not self.session.recall_value("dump_of_test"):
+            reason = "this dump is not from a panic test of this run, so there is no label to look for"
+            return Finding(name, Status.SKIP, reason)
+        line = label_line(self.session.run_id)
+        if line.encode() in log:
+            return Finding(name, Status.PASS, f"the log inside the dump has the line `{line}`", "", records)
+        reason = f"the log inside the dump does not have the line `{line}`: it is another crash's dump"
+        return Finding(name, Status.FAIL, reason, "ls -l in the dump directory of the host", records)
+
+    @step
+    def find_symbols(self) -> StepReport:
+        title = "Symbols"
+        vmcore = self._vmcore()
+        if vmcore is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        release, build_id = str(vmcore["release"]), vmcore["build_id"]
+        package = self.distribution.symbol_packages(release).packages[0]
+        if not build_id:
+            reason = "the dump does not say which build its kernel was, so no vmlinux can be proved to fit"
+            return StepReport(title, findings=(Finding("symbols.match", Status.UNKNOWN, reason),))
+        command = find_symbols_command(str(build_id), release, self.parameters.vmlinux)
+        found = json.loads(self.session.here.run(command).checked().stdout)
+        self.keep(vmlinux=found["vmlinux"])
+        facts = tuple((str(c["path"]), str(c["why"])) for c in found["candidates"])
+        if found["vmlinux"]:
+            reason = f"{found['vmlinux']} has the build id of the dump, {build_id}"
+            return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.PASS, reason),))
+        others = [c for c in found["candidates"] if c["build_id"]]
+        reason = (
+            f"no vmlinux with the dump's build id {build_id} is on this machine"
+            + (f"; {len(others)} of another build were left alone, as they give wrong names" if others else "")
+            + ": the log carries the analysis"
+        )
+        remedy = f"apt-get install {package}"
+        return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.WARN, reason, remedy),))
+
+    @step
+    def read_stack(self) -> StepReport:
+        title = "The crashed task"
+        path, vmlinux = self._local(), self.session.recall_value("vmlinux")
+        if path is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        if not vmlinux:
+            return StepReport(title, conclusion="without symbols there is no stack but the one in the log")
+        result = self.session.here.run(drgn_report_command(path, str(vmlinux)))
+        try:
+            report = parse_drgn_report(result.stdout)
+        except KdumpkitError as error:
+            finding = Finding("analysis.stack", Status.FAIL, error.message, error.hint, (result.record,))
+            return StepReport(title, findings=(finding,))
+        return self._stack_report(title, report, result.record)
+
+    def _stack_report(self, title: str, report: CrashReport, record: int) -> StepReport:
+        facts, texts, sentence = _shown_report(report)
+        self.keep(stack=sentence)
+        status = Status.PASS if sentence else Status.FAIL
+        reason = sentence or "drgn could not read the stack of the crashed task"
+        return StepReport(
+            title, facts=facts, findings=(Finding("analysis.stack", status, reason, "", (record,)),), texts=texts
+        )
+
+    @step
+    def second_opinion(self) -> StepReport:
+        title = "The crash utility"
+        path, vmlinux = self._local(), self.session.recall_value("vmlinux")
+        if path is None:
+            return StepReport(title, conclusion=NO_DUMP)
+        if not vmlinux:
+            return StepReport(title, conclusion="it needs the same symbols, which are not here")
+        probe = self.session.here.run(Command(("sh", "-c", "command -v crash"), title="is crash installed here"))
+        if not probe.ok:
+            return StepReport(title, conclusion="crash is not installed on this machine; drgn's reading stands alone")
+        result = self.session.here.run(crash_command(path, str(vmlinux)))
+        findings, texts = check_crash_output(result, self.session.recall_value("task_count"))
+        return StepReport(title, findings=findings, texts=texts)
+
+    @step
+    def plot_dump_size(self) -> StepReport:
+        title = "The dump's size"
+        size_bytes = self.session.recall_value("dump_size_bytes")
+        if self._remote() is None or not size_bytes:
+            return StepReport(title, conclusion=NO_DUMP)
+        survey = read_survey(self.target, self.distribution.survey_request(self.uname.release))
+        memory, target = self.known(survey.meminfo), survey.dump_target
+        bars = [("the dump", int(size_bytes))]
+        caption = f"The dump took {size_text(int(size_bytes))}, {int(size_bytes) / memory.total_bytes:.1%} of the RAM"
+        if not isinstance(target, Unknown) and not isinstance(target.space, Unknown):
+            bars.append((f"free on {target.space.target} now", target.space.free_bytes))
+            caption += f"; {size_text(target.space.free_bytes)} are left on {target.space.target}"
+        bars.append(("all of RAM", memory.total_bytes))
+        return StepReport(title, figure=dump_space(bars, caption + "."))
+
+    @step
+    def conclude(self) -> StepReport:
+        """One sentence on why the kernel died and how that is known."""
+        crash = self.session.recall_value("crash")
+        if crash is None:
+            return StepReport("Conclusion", conclusion="No dump was read, so nothing is concluded.")
+        stack = self.session.recall_value("stack")
+        where = f" in {crash['rip_symbol']}" if crash["rip_symbol"] else ""
+        who = f", task {crash['comm']} (pid {crash['pid']}) on CPU {crash['cpu']}" if crash["comm"] else ""
+        basis = "the dump's log and its stack with symbols agree" if stack else "read from the dump's log alone"
+        if crash["kind"] == "sysrq":
+            what = "The kernel was made to panic by sysrq-c"
+            if self.session.recall_value("dump_of_test"):
+                what += f", which was this run's test {self.session.run_id}"
+        else:
+            what = f"The kernel died of {crash['kind'].replace('_', ' ')} ({crash['panic_reason'] or crash['title']})"
+        sentence = f"{what}{where}{who}; {basis}."
+        self.keep(conclusion=sentence)
+        return StepReport("Conclusion", conclusion=sentence)
+
+    def _remote(self) -> str | None:
+        path = self.session.recall_value("analysed_path")
+        return None if path is None else str(path)
+
+    def _local(self) -> str | None:
+        path = self.session.recall_value("local_path")
+        return None if path is None else str(path)
+
+    def _vmcore(self) -> Mapping[str, Any] | None:
+        found = self.session.recall_value("vmcore")
+        if found is None or "error" in found:
+            return None
+        return dict(found)
+
+    def _json(self, argv: tuple[str, ...], title: str) -> dict[str, Any]:
+        result = self.session.here.run(Command(argv, timeout_s=600, title=title))
+        try:
+            found = json.loads(result.stdout)
+        except ValueError as error:
+            said = result.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise NotAVmcore(f"{title}: {said[-1] if said else 'no answer'}", " ".join(argv)) from error
+        return dict(found)
+
+
+def _kept(block: CrashBlock) -> dict[str, Any]:
+    names = ("kind", "panicked", "panic_reason", "title", "rip_symbol", "rip_offset", "rip_module", "comm", "pid", "cpu",
+             "kernel_release", "tainted", "call_trace")  # fmt: skip
+    fields = block.as_json()
+    return {name: fields[name] for name in names}
+
+
+def _kind_words(block: CrashBlock) -> str:
+    return "a panic by sysrq-c" if block.kind == "sysrq" else block.kind.replace("_", " ")
+
+
+def _crash_facts(block: CrashBlock) -> list[tuple[str, str]]:
+    rip = f"{block.rip_symbol}{block.rip_offset or ''}" if block.rip_symbol else ""
+    return [
+        ("kind", block.kind),
+        ("panic", block.panic_reason or ""),
+        ("at", rip + (f" [{block.rip_module}]" if block.rip_module else "")),
+        ("task", f"{block.comm} (pid {block.pid}) on CPU {block.cpu}" if block.comm else ""),
+        ("kernel", block.kernel_release or ""),
+        ("taint", "; ".join(block.taints) or ("not tainted" if block.tainted == "" else "")),
+        ("call trace", " < ".join(block.call_trace[:8])),
+    ]

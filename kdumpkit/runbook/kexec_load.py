@@ -1,0 +1,164 @@
+"""Stage 04: the capture kernel in its place, now and after every boot."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from kdumpkit.actions.kdump_service import plan_enable, plan_start, plan_stop, plan_switch_on
+from kdumpkit.actions.kexec_load import plan_kexec_load
+from kdumpkit.actions.plan import Plan
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.kdump_tools import check_kdump_tools
+from kdumpkit.checks.kexec import check_load_allowed, check_loaded
+from kdumpkit.checks.service import check_service_active, check_service_enabled
+from kdumpkit.distributions.answers import CaptureFiles
+from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
+from kdumpkit.facts.survey import read_loaded
+from kdumpkit.facts.systemd_unit import SystemdUnit
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.files import Absent, FileContent, read_files
+from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.step import StepReport, Verbatim
+
+
+class KexecLoad(Stage):
+    """Loads the capture kernel and proves that it can be loaded and unloaded."""
+
+    name: ClassVar[str] = "04-kexec-load"
+
+    @step
+    def read_loaded(self) -> StepReport:
+        kexec = self.survey.kexec_crash
+        loaded = kexec.loaded
+        shown = loaded.sentence() if isinstance(loaded, Unknown) else str(int(loaded))
+        # whether it is loaded is judged at the end; at this point 0 is an ordinary answer
+        return StepReport(
+            "Before",
+            facts=(("kexec_crash_loaded", shown),),
+            findings=(check_load_allowed(kexec, self.survey.firmware),),
+            conclusion=check_loaded(kexec).reason,
+        )
+
+    @step
+    def check_settings(self) -> StepReport:
+        settings = self.survey.kdump_tools
+        facts = []
+        if not isinstance(settings, Unknown):
+            facts = [
+                ("settings", settings.path),
+                ("USE_KDUMP", str(settings.use_kdump)),
+                ("dump directory", settings.dump_directory),
+                ("makedumpfile arguments", settings.effective_makedump_arguments),
+            ]
+        return StepReport("Settings and service", facts=tuple(facts), findings=check_kdump_tools(settings))
+
+    @step
+    def show_kexec_command(self) -> StepReport:
+        load = self._kexec_load()
+        facts = (
+            ("kernel", load.kernel),
+            ("kdump initramfs", load.initramfs),
+            ("left out of the command line", " ".join(load.removed) or "nothing"),
+            ("added to it", " ".join(load.added) or "nothing"),
+        )
+        texts = (Verbatim("the command", load.command.shown()),)
+        return StepReport(
+            "An explicit kexec", facts=facts, texts=texts, conclusion=" ".join(f"{r}." for r in load.reasons)
+        )
+
+    @step
+    def load(self) -> StepReport:
+        title = "Loading"
+        loaded = self._loaded()
+        if self.parameters.load_by == "kexec":
+            files = self._capture_files()
+            plan = plan_kexec_load(
+                self._kexec_load(), loaded=loaded, files=files, initramfs_exists=self._exists(files.initramfs)
+            )
+            return self.change(title, plan, self._load_findings)
+        switched_on = self._plan_switch_on()
+        start = plan_start(self.distribution, self._unit(), loaded=loaded and not switched_on.changes)
+        changes = (*switched_on.changes, *start.changes)
+        plan = Plan(
+            start.title, changes, start.reason_if_empty if not changes else "", (*switched_on.notes, *start.notes)
+        )
+        return self.change(title, plan, self._load_findings)
+
+    @step
+    def enable_service(self) -> StepReport:
+        plan = plan_enable(self.distribution, self._unit())
+        return self.change("Service at every boot", plan, lambda: (check_service_enabled(self._unit_fact()),))
+
+    @step
+    def prove_switch(self) -> StepReport:
+        """Stop gives 0, start gives 1: in ``apply`` both are done, one after the other."""
+        title = "Stop gives 0, start gives 1"
+        if not self.applying:
+            return StepReport(title, conclusion=f"mode is {self.parameters.mode}: the service was left alone")
+        name = "service.switch"
+        stopped = self.change(title, plan_stop(self.distribution, self._unit(), loaded=self._loaded()), lambda: ())
+        self.forget_survey()
+        after_stop = self.known(read_loaded(self.target))
+        self.session.note("values", {"values": {"loaded_after_stop": after_stop}})
+        start = plan_start(self.distribution, self._unit(), loaded=False)
+        started = self.change(title, start, lambda: ())
+        self.forget_survey()
+        after_start = self.known(read_loaded(self.target))
+        good = not after_stop and after_start
+        reason = f"kexec_crash_loaded was {int(after_stop)} after the stop and {int(after_start)} after the start"
+        unit = self.distribution.kdump_service().unit
+        finding = Finding(
+            name, Status.PASS if good else Status.FAIL, reason, "" if good else f"journalctl -b -u {unit}"
+        )
+        return StepReport(title, done=(*stopped.done, *started.done), undo=started.undo, findings=(finding,))
+
+    @step
+    def read_back(self) -> StepReport:
+        survey = self.survey
+        return StepReport(
+            "The kernel's own word",
+            findings=(
+                check_loaded(survey.kexec_crash),
+                check_service_active(self._unit_fact(), survey.kexec_crash, survey.kdump_tools),
+                check_service_enabled(self._unit_fact()),
+            ),
+        )
+
+    def _loaded(self) -> bool:
+        return self.known(read_loaded(self.target))
+
+    def _load_findings(self) -> tuple[Finding, ...]:
+        return (check_loaded(self.survey.kexec_crash),)
+
+    def _unit_fact(self) -> SystemdUnit | Unknown:
+        units = self.survey.units
+        return units if isinstance(units, Unknown) else units.get(self.distribution.kdump_service().unit)
+
+    def _unit(self) -> SystemdUnit:
+        return self.known(self._unit_fact())
+
+    def _plan_switch_on(self) -> Plan:
+        path = self.distribution.kdump_service().settings_path
+        state = read_files(self.target, [path])[path]
+        if not isinstance(state, FileContent | Absent):
+            self.known(self.survey.kdump_tools)
+        return plan_switch_on(self.distribution, state.data if isinstance(state, FileContent) else None)
+
+    def _capture_files(self) -> CaptureFiles:
+        settings = self.survey.kdump_tools
+        return self.distribution.capture_files(self.uname.release, None if isinstance(settings, Unknown) else settings)
+
+    def _kexec_load(self) -> KexecLoadAnswer:
+        survey = self.survey
+        root, settings = survey.root_device, survey.kdump_tools
+        return self.distribution.kexec_load(
+            release=self.uname.release,
+            machine=self.uname.machine,
+            command_line=self.known(survey.command_line),
+            root=None if isinstance(root, Unknown) else root.kernel_root,
+            signed=check_load_allowed(survey.kexec_crash, survey.firmware).status is Status.WARN,
+            settings=None if isinstance(settings, Unknown) else settings,
+        )
+
+    def _exists(self, path: str) -> bool:
+        return not isinstance(read_files(self.target, [path], max_bytes=1)[path], Absent)

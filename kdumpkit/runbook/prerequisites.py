@@ -1,0 +1,180 @@
+"""Stage 01: what has to be on the host before a crash dump can be hoped for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from kdumpkit.actions.packages import missing_packages, plan_install
+from kdumpkit.actions.plan import Plan
+from kdumpkit.checks.debug_symbols import check_debug_symbols
+from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.kernels import check_newest_is_running, check_running_is_default, check_second_kernel
+from kdumpkit.checks.packages import check_packages
+from kdumpkit.checks.sysctls import check_sysctls
+from kdumpkit.checks.watchdog import check_watchdog_budget
+from kdumpkit.facts.debug_symbols import DebugSymbols
+from kdumpkit.facts.kernel_build_id import KernelBuildId
+from kdumpkit.facts.text import size_text
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.step import StepReport
+from kdumpkit.runbook.symbols import find_symbols_command
+
+
+class Prerequisites(Stage):
+    """Looks at everything, installs what is missing."""
+
+    name: ClassVar[str] = "01-prerequisites"
+
+    @step
+    def identify_host(self) -> StepReport:
+        survey = self.survey
+        boot, memory, firmware = survey.boot, survey.meminfo, survey.firmware
+        facts = [
+            ("its own name", self.uname.nodename),
+            ("distribution", self.distribution.name),
+            ("kernel", f"{self.uname.release} {self.uname.machine}"),
+            ("memory", memory.sentence() if isinstance(memory, Unknown) else size_text(memory.total_bytes)),
+            ("firmware", firmware.sentence() if isinstance(firmware, Unknown) else str(firmware.kind)),
+            ("boot id", boot.sentence() if isinstance(boot, Unknown) else boot.boot_id),
+        ]
+        reason = f"{self.distribution.name} is of the {self.distribution.family} family, which the kit knows"
+        return StepReport("The host", facts=tuple(facts), findings=(Finding("host.supported", Status.PASS, reason),))
+
+    @step
+    def check_packages(self) -> StepReport:
+        needs = self.distribution.package_needs()
+        facts = []
+        if not isinstance(self.survey.packages, Unknown):
+            for need in needs:
+                package = self.survey.packages.get(need.name)
+                state = f"{package.version} {package.status}" if package.version else str(package.status)
+                facts.append((need.name, f"{state}: {need.why}"))
+        return StepReport("Packages", facts=tuple(facts), findings=self._package_findings())
+
+    def _package_findings(self) -> tuple[Finding, ...]:
+        needs = self.distribution.package_needs()
+        return (
+            check_packages(
+                self.survey.packages,
+                [need.name for need in needs if need.required],
+                [need.name for need in needs if not need.required],
+            ),
+        )
+
+    @step
+    def install_packages(self) -> StepReport:
+        missing = missing_packages(self.distribution, self.known(self.survey.packages), recommended=True)
+        plan = plan_install(self.distribution, missing)
+        return self.change("Installation of packages", plan, self._package_findings)
+
+    @step
+    def check_kernels(self) -> StepReport:
+        kernels = self.survey.kernels
+        facts: tuple[tuple[str, str], ...] = ()
+        if not isinstance(kernels, Unknown):
+            facts = tuple(
+                (
+                    kernel.release,
+                    ", ".join(
+                        words
+                        for words in (
+                            "running" if kernel.running else "",
+                            "complete" if kernel.bootable else "without initrd or modules",
+                        )
+                        if words
+                    ),
+                )
+                for kernel in kernels.kernels
+            )
+        return StepReport("Kernels", facts=facts, findings=self._kernel_findings())
+
+    def _kernel_findings(self) -> tuple[Finding, ...]:
+        survey = self.survey
+        return (
+            check_second_kernel(survey.kernels),
+            check_newest_is_running(survey.kernels),
+            check_running_is_default(survey.kernels, survey.grub_config, survey.grub_environment),
+        )
+
+    @step
+    def install_second_kernel(self) -> StepReport:
+        kernels = self.known(self.survey.kernels)
+        title = "Installation of a second kernel"
+        if sum(kernel.bootable for kernel in kernels.kernels) > 1:
+            plan = Plan("install a second kernel", (), "there is more than one complete kernel")
+            return self.change(title, plan, lambda: ())
+        offered = self.target.run(self.distribution.kernel_packages_command()).checked().text
+        package = self.distribution.second_kernel(self.uname.release, [k.release for k in kernels.kernels], offered)
+        if package is None:
+            plan = Plan(
+                "install a second kernel", (), "the archive that is set up on the host offers no other of its kind"
+            )
+        else:
+            plan = plan_install(self.distribution, (package,))
+        return self.change(title, plan, lambda: (check_second_kernel(self.survey.kernels),))
+
+    @step
+    def check_debug_symbols(self) -> StepReport:
+        on_host = self.survey.debug_symbols
+        package = self.distribution.symbol_packages(self.uname.release)
+        install = f"apt-get install {package.packages[0]}"
+        findings = check_debug_symbols(on_host, install_command=install)
+        running = on_host.running if isinstance(on_host, DebugSymbols) else on_host
+        facts: list[tuple[str, str]] = [
+            ("package", " or ".join(package.packages)),
+            ("its vmlinux", package.vmlinux_path),
+        ]
+        if isinstance(running, KernelBuildId):
+            facts.insert(0, ("build id of the running kernel", running.build_id))
+            here = self._symbols_here(running.build_id)
+            if here["vmlinux"]:
+                facts.append(("matching vmlinux on this machine", str(here["vmlinux"])))
+                findings = _found_here(findings, str(here["vmlinux"]), running.build_id)
+        self.keep(symbol_package=package.packages[0])
+        return StepReport(
+            "Debug symbols of the running kernel",
+            facts=tuple(facts),
+            findings=(findings,),
+            conclusion=f"where the package is not found: {package.if_not_found}" if findings.remedy else "",
+        )
+
+    def _symbols_here(self, build_id: str) -> dict[str, Any]:
+        command = find_symbols_command(build_id, self.uname.release, self.parameters.vmlinux)
+        found: dict[str, Any] = json.loads(self.session.here.run(command).checked().stdout)
+        return found
+
+    @step
+    def check_dump_target(self) -> StepReport:
+        target, memory = self.survey.dump_target, self.survey.meminfo
+        facts: list[tuple[str, str]] = []
+        if not isinstance(target, Unknown):
+            facts.append(("directory", f"{target.directory} ({target.kind})"))
+            if not isinstance(target.space, Unknown):
+                facts.append(("file system", f"{target.space.target}, {target.space.fstype}"))
+                facts.append(("free", size_text(target.space.free_bytes)))
+        if not isinstance(memory, Unknown):
+            facts.append(("a dump needs at most", f"{size_text(memory.total_bytes)} (all of RAM)"))
+        return StepReport(
+            "Dump target",
+            facts=tuple(facts),
+            findings=(check_dump_file_system(target), check_dump_space(target, memory)),
+        )
+
+    @step
+    def check_panic_policy(self) -> StepReport:
+        survey = self.survey
+        return StepReport(
+            "Panic policy and watchdogs",
+            findings=(
+                *check_sysctls(survey.sysctls),
+                check_watchdog_budget(survey.watchdogs, survey.sysctls.watchdog_thresh),
+            ),
+        )
+
+
+def _found_here(on_host: Finding, path: str, build_id: str) -> Finding:
+    # symbols are needed where the dump is read, which is here
+    return Finding(on_host.id, Status.PASS, f"{path} on this machine has the running kernel's build id {build_id}")

@@ -1,0 +1,117 @@
+"""Stage 03: reboot under consent where the running kernel lacks the reservation, and look at what the new boot has."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from kdumpkit.actions.reboot import trigger_reboot
+from kdumpkit.actions.waiting import Progress, read_boot_sighting, wait_for_new_boot
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.errors import HostNeverCameBack
+from kdumpkit.facts.survey import read_reservation
+from kdumpkit.runbook.consent import consent_report
+from kdumpkit.runbook.console import console_tail
+from kdumpkit.runbook.figures import memory_map
+from kdumpkit.runbook.reservation import check_reservation_as_wanted
+from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.step import StepReport
+
+#: seconds from shutdown to login that the progress shows as expected
+EXPECTED_REBOOT_S = 60
+
+
+class RebootCheck(Stage):
+    """Reboots the host at most once."""
+
+    name: ClassVar[str] = "03-reboot-check"
+
+    @property
+    def wanted(self) -> str | None:
+        """The value that stage 02 made ready in this run; else the parameter's, else None: any reservation will do."""
+        return self.session.recall_value("crashkernel_wanted") or self.parameters.crashkernel or None
+
+    @step
+    def compare_before(self) -> StepReport:
+        findings = check_reservation_as_wanted(read_reservation(self.target), self.wanted, self.uname.machine)
+        needed = any(finding.status is Status.FAIL for finding in findings)
+        self.keep(reboot_needed=needed)
+        return StepReport(
+            "The running kernel, before",
+            facts=(("asked for", f"crashkernel={self.wanted}" if self.wanted else "nothing by stage 02 in this run"),),
+            findings=findings,
+            conclusion="a reboot is needed" if needed else "this boot has it already: no reboot is needed",
+        )
+
+    @step
+    def give_consent(self) -> StepReport:
+        return consent_report(self, needed=bool(self.session.recall_value("reboot_needed")), deed="rebooted")
+
+    @step
+    def trigger_reboot(self) -> StepReport:
+        title = "Reboot"
+        if not self.session.recall_value("reboot_needed"):
+            return StepReport(title, conclusion="not needed: this boot has what was asked for")
+        if not self.applying:
+            return StepReport(title, conclusion=f"mode is {self.parameters.mode}: nothing was rebooted")
+        if self.session.attempted_before("intent", "reboot"):
+            return StepReport(title, conclusion="an earlier attempt of this run asked for the reboot: not asked again")
+        consent, boot = self.read_consent()
+        self.lock()
+        self.session.note("intent", {"what": "reboot", "boot_id": boot.boot_id, "host": consent.nodename})
+        result = trigger_reboot(self.target, consent)
+        self.target.disconnect()
+        self.keep(reboot_from_boot_id=boot.boot_id, reboot_triggered_at=result.started_at)
+        return StepReport(title, facts=(("boot id before", boot.boot_id),), done=("the host reboots in one second",))
+
+    @step
+    def wait_for_return(self) -> StepReport:
+        title = "Return"
+        intents = [data for data in self.session.recall("intent") if data.get("what") == "reboot"]
+        if not intents:
+            return StepReport(title, conclusion="nothing was rebooted, so there is nothing to wait for")
+        old_boot_id = str(intents[-1]["boot_id"])
+        timeout_s = float(self.parameters.boot_timeout_s)
+
+        def tell(progress: Progress) -> None:
+            self.session.tell_wait(f"reboot: the host {progress.seen}", progress.elapsed_s, EXPECTED_REBOOT_S)
+
+        try:
+            back = wait_for_new_boot(
+                lambda: read_boot_sighting(self.target),
+                self.session.clock,
+                old_boot_id,
+                timeout_s,
+                tell,
+                host=self.parameters.host,
+            )
+        except HostNeverCameBack as error:
+            error.hint += console_tail(self.session)
+            self.session.note("outcome", {"what": "reboot", "came_back": False})
+            raise
+        self.session.note("outcome", {"what": "reboot", "came_back": True, "boot_id": back.boot_id})
+        self.forget_survey()
+        triggered_at = self.session.recall_value("reboot_triggered_at")
+        took_s = back.back_at - float(triggered_at) if triggered_at else back.away_s
+        self.keep(reboot_s=round(took_s, 1))
+        return StepReport(
+            title,
+            facts=(("boot id before", old_boot_id), ("boot id now", back.boot_id), ("back after", f"{took_s:.1f} s")),
+            findings=(
+                Finding(
+                    "reboot.returned",
+                    Status.PASS,
+                    f"the host is back in another boot ({back.boot_id}) {took_s:.0f} s after the reboot was asked for",
+                ),
+            ),
+        )
+
+    @step
+    def compare_reservation(self) -> StepReport:
+        reservation = read_reservation(self.target)
+        findings = check_reservation_as_wanted(reservation, self.wanted, self.uname.machine)
+        return StepReport("The running kernel, now", findings=findings)
+
+    @step
+    def plot_memory_map(self) -> StepReport:
+        iomem = self.known(read_reservation(self.target).iomem)
+        return StepReport("Physical memory", figure=memory_map(iomem, self.parameters.host))

@@ -1,0 +1,189 @@
+"""Whether a dump is whole: nothing that it refers to lies beyond its end, and makedumpfile did not mark it incomplete.
+
+A file's name says nothing of this: kdump-tools pipes makedumpfile into its output, takes the exit status of the pipe's
+end and renames ``dump-incomplete`` to ``dump.<stamp>`` whatever happened (kdump-config 1:1.10.4).
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from kdumpkit.errors import NotAVmcore, VmcoreIncomplete
+from kdumpkit.vmcore import elf
+from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, open_dump, read_format, require_vmcore
+from kdumpkit.vmcore.kdump_header import PAGE_DESCRIPTOR_BYTES, KdumpHeader
+from kdumpkit.vmcore.view import ByteView
+
+#: so much of the bitmap and of the descriptors is in memory at a time
+_CHUNK_BYTES = PAGE_DESCRIPTOR_BYTES * 65536
+
+
+class DumpState(StrEnum):
+    WHOLE = "whole"
+    #: makedumpfile set the incomplete bit: it ran out of room and closed the file in good order
+    INCOMPLETE = "incomplete"
+    #: the file ends before something that it refers to
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    #: not a dump, or one whose headers cannot be read
+    NOT_A_DUMP = "not a dump"
+    #: cannot be said without unpacking it
+    PACKED = "packed"
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How much of the dump is there."""
+
+    state: DumpState
+    #: one sentence with the numbers that were seen
+    reason: str
+    #: of the file as it lies on disk
+    size_bytes: int
+    header: VmcoreHeader
+    #: pages that the dump has according to its bitmap; None where the format has none
+    pages: int | None = None
+    #: pages whose bytes are within the file; None where the format does not tell
+    pages_there: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.state is DumpState.WHOLE
+
+
+@dataclass(frozen=True)
+class _Pages:
+    described: int
+    there: int
+    #: end of the last page's bytes
+    needed_bytes: int
+
+
+def read_completeness(path: Path) -> Completeness:
+    """Reads headers, bitmap and page descriptors (24 bytes for each page), never the pages; memory stays flat.
+
+    Raises NotAVmcore only where there is no file to be read.
+    """
+    header = read_format(path)
+    name = path.name
+    if header.kind is VmcoreKind.EMPTY:
+        return Completeness(DumpState.EMPTY, f"{name} is empty", 0, header)
+    if header.kind is VmcoreKind.WRAPPED:
+        reason = f"{name} is packed by {header.wrapper}: whether the dump in it is whole shows only unpacked"
+        return Completeness(DumpState.PACKED, reason, header.size_bytes, header)
+    if not header.is_vmcore:
+        try:
+            require_vmcore(header, name)
+        except NotAVmcore as error:
+            cut = header.kind is not VmcoreKind.UNKNOWN
+            state = DumpState.TRUNCATED if cut else DumpState.NOT_A_DUMP
+            return Completeness(state, error.message, header.size_bytes, header)
+    with open_dump(path) as view:
+        return _compare(header, view, name)
+
+
+def require_whole(path: Path) -> Completeness:
+    """As :func:`read_completeness`; raises VmcoreIncomplete or NotAVmcore where the dump is not whole."""
+    result = read_completeness(path)
+    if result.state in (DumpState.EMPTY, DumpState.PACKED, DumpState.NOT_A_DUMP):
+        require_vmcore(result.header, path.name)
+    if not result.whole:
+        raise VmcoreIncomplete(
+            result.reason,
+            "compare size and checksum with the file on the host that crashed, and look there for a full disk: df -h",
+        )
+    return result
+
+
+def _compare(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
+    if header.kdump is None:
+        return _compare_elf(header, view, name)
+    end = header.flattened_end
+    cut = end.reason if end is not None and not end.marked else ""
+    if view.size_bytes < header.kdump.descriptors_offset:
+        reason = f"{name} is cut off before its table of pages" + (f": {cut}" if cut else "")
+        return Completeness(DumpState.TRUNCATED, reason, header.size_bytes, header)
+    pages = _read_pages(view, header.kdump)
+    there = f"{pages.there} of {pages.described} pages are there"
+    state = DumpState.TRUNCATED
+    if header.kdump.incomplete:
+        state = DumpState.INCOMPLETE
+        reason = f"{name} is marked incomplete by makedumpfile, which ran out of room; {there}"
+    elif cut:
+        reason = f"{name} is cut off: {cut}; {there}"
+    elif view.size_bytes < header.kdump.descriptors_offset + pages.described * PAGE_DESCRIPTOR_BYTES:
+        reason = f"{name} is cut off within its table of {pages.described} pages"
+    elif pages.needed_bytes > view.size_bytes:
+        reason = f"{name} is cut off: its pages end at byte {pages.needed_bytes} of {view.size_bytes}; {there}"
+    elif pages.there < pages.described:
+        reason = f"{name} is cut off: {pages.described - pages.there} page descriptors were never written; {there}"
+    elif not pages.described:
+        reason = f"{name} has headers and not one page of memory"
+    else:
+        state = DumpState.WHOLE
+        reason = f"{name} is whole: all {pages.described} pages are within its {header.size_bytes} bytes"
+    return Completeness(state, reason, header.size_bytes, header, pages.described, pages.there)
+
+
+def _compare_elf(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
+    if header.elf is None:
+        raise NotAVmcore(f"{name} has neither a kdump header nor an ELF header")
+    found = list(elf.segments(view, header.elf))
+    needed = max((part.offset + part.file_bytes for part in found if part.file_bytes), default=0)
+    if len(found) < header.elf.program_headers:
+        reason = f"{name} is cut off: {len(found)} of its {header.elf.program_headers} program headers are there"
+    elif needed > view.size_bytes:
+        reason = f"{name} is cut off: its memory ends at byte {needed}, and the file has {view.size_bytes}"
+    elif header.flattened_end is not None and not header.flattened_end.marked:
+        reason = f"{name} is cut off: {header.flattened_end.reason}"
+    elif not any(part.type == elf.PT_LOAD for part in found):
+        return Completeness(DumpState.NOT_A_DUMP, f"{name} holds no memory at all", header.size_bytes, header)
+    else:
+        reason = f"{name} is whole: its memory ends at byte {needed} of {view.size_bytes}"
+        return Completeness(DumpState.WHOLE, reason, header.size_bytes, header)
+    return Completeness(DumpState.TRUNCATED, reason, header.size_bytes, header)
+
+
+def _read_pages(view: ByteView, header: KdumpHeader) -> _Pages:
+    described = _count_dumped(view, header)
+    offsets_seen = blank = beyond = needed = 0
+    for raw in _chunks(view, header.descriptors_offset, described * PAGE_DESCRIPTOR_BYTES):
+        words = array("Q")
+        words.frombytes(raw[: len(raw) // PAGE_DESCRIPTOR_BYTES * PAGE_DESCRIPTOR_BYTES])
+        if header.byte_order != sys.byteorder:
+            words.byteswap()
+        offsets, sizes = words[0::3], words[1::3]
+        offsets_seen += len(offsets)
+        blank += offsets.count(0)
+        # size and flags are two 32-bit numbers in one word
+        shift = 0 if header.byte_order == "little" else 32
+        highest = max(offsets, default=0)
+        needed = max(needed, highest + ((sizes[offsets.index(highest)] >> shift) & 0xFFFFFFFF if highest else 0))
+        if highest + (1 << 32) > view.size_bytes:
+            ends = (at + ((size >> shift) & 0xFFFFFFFF) for at, size in zip(offsets, sizes, strict=True) if at)
+            beyond += sum(end > view.size_bytes for end in ends)
+    return _Pages(described, offsets_seen - blank - beyond, needed)
+
+
+def _count_dumped(view: ByteView, header: KdumpHeader) -> int:
+    bitmap_bytes = header.bitmap_blocks * header.block_size_bytes
+    start, length = header.bitmaps_offset, bitmap_bytes
+    if not header.one_bitmap:
+        # the first half tells which page frames exist, the second which of them were dumped
+        length = bitmap_bytes // 2
+        start += length
+    length = min(length, (header.max_mapnr + 7) // 8) if header.max_mapnr else length
+    return sum(int.from_bytes(raw, "little").bit_count() for raw in _chunks(view, start, length))
+
+
+def _chunks(view: ByteView, start: int, length: int) -> Iterator[bytes]:
+    for place in range(start, start + length, _CHUNK_BYTES):
+        raw = view.read_at(place, min(_CHUNK_BYTES, start + length - place))
+        if not raw:
+            return
+        yield raw

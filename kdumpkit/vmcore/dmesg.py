@@ -1,0 +1,58 @@
+"""The kernel log that is in a dump, read with VMCOREINFO alone: no debug symbols are needed.
+
+That the log of the kernel that died can be read out of its memory is the proof that a dump has content.
+
+``python -m kdumpkit.vmcore.dmesg VMCORE`` prints it; run so, a fault in drgn's C code ends another process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kdumpkit.command import Command
+from kdumpkit.errors import KdumpkitError
+from kdumpkit.vmcore.log_buf import read_log_buf
+from kdumpkit.vmcore.log_record import KernelLog
+from kdumpkit.vmcore.memory import DumpMemory, open_memory
+from kdumpkit.vmcore.printk_ringbuffer import read_printk_ringbuffer
+from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
+
+
+def read_kernel_log(info: Vmcoreinfo, memory: DumpMemory) -> KernelLog:
+    """The log, whichever way this kernel kept it. Raises VmcoreError where it cannot be found in the dump."""
+    return read_printk_ringbuffer(info, memory) if "prb" in info.symbols else read_log_buf(info, memory)
+
+
+def dump_log_command(vmcore: Path, python: str = sys.executable, timeout_s: float = 120) -> Command:
+    """Prints the dump's kernel log; exit status 1 and a sentence on stderr where there is none."""
+    argv = (python, "-m", "kdumpkit.vmcore.dmesg", str(vmcore))
+    return Command(argv, timeout_s=timeout_s, title=f"kernel log of {vmcore.name}")
+
+
+def makedumpfile_log_command(vmcore: str, out: str, timeout_s: float = 300) -> Command:
+    """As :func:`dump_log_command`, on a host that has makedumpfile and not kdumpkit.
+
+    makedumpfile 1.7.2 refuses a flattened file here ("Can't get valid ehdr"); that one must be put together first.
+    """
+    return Command(("makedumpfile", "--dump-dmesg", "-f", vmcore, out), timeout_s=timeout_s, as_root=True)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m kdumpkit.vmcore.dmesg VMCORE\n")
+        return 2
+    try:
+        with open_memory(Path(arguments[0])) as (info, memory):
+            log = read_kernel_log(info, memory)
+    except KdumpkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
+    sys.stdout.buffer.write(log.text)
+    if log.lost:
+        sys.stderr.write(f"{log.lost} records of the log are not in the dump, or only in part\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""makedumpfile's flattened format (``-F``) read in place, as if it had been put together with ``makedumpfile -R``.
+
+kdump-tools writes every dump so. The file is a header of 4096 bytes, then segments, each with the offset in the
+dump at which its bytes belong. A later segment may write over an earlier one; an offset of -1 ends the file.
+
+Source: makedumpfile 1.7.2, makedumpfile.h (struct makedumpfile_header, makedumpfile_data_header), big-endian always.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from kdumpkit.errors import NotAVmcore
+from kdumpkit.vmcore.view import ByteView
+
+MAGIC = b"makedumpfile\0\0\0\0"
+HEADER_BYTES = 4096
+_TYPE_FLAT = 1
+_SEGMENT = struct.Struct(">qq")
+_END = -1
+#: 24 bytes of index each; makedumpfile's segments are about 30 kB, so this is a dump of some 500 GB
+_MOST_SEGMENTS = 16_000_000
+#: no segment of makedumpfile's is longer than its write cache (4 MiB); far beyond that it is damage
+_LONGEST_SEGMENT = 1 << 31
+
+
+@dataclass(frozen=True)
+class FlattenedEnd:
+    """How a flattened file ends."""
+
+    #: the end marker is there: makedumpfile wrote all that it meant to write
+    marked: bool
+    #: what is wrong, in words; empty where the end marker is there
+    reason: str
+    #: offset in the flattened file of the end marker, or where reading had to stop
+    offset: int
+    segments: int
+
+
+class FlattenedView(ByteView):
+    """The dump inside a flattened file. ``size_bytes`` is the length that it would have once put together.
+
+    What no segment wrote reads as zeros, as in the sparse file that ``makedumpfile -R`` makes. Building it reads
+    16 bytes for each segment and nothing else. Raises NotAVmcore where the header is not one of makedumpfile's.
+    """
+
+    def __init__(self, outer: ByteView) -> None:
+        self._outer = outer
+        head = outer.read_at(0, 32)
+        if head[:16] != MAGIC:
+            raise NotAVmcore("this is not a flattened dump: it does not start with makedumpfile's signature")
+        if len(head) == 32 and struct.unpack(">qq", head[16:]) != (_TYPE_FLAT, 1):
+            kind, version = struct.unpack(">qq", head[16:])
+            raise NotAVmcore(
+                f"the flattened header says type {kind}, version {version}; only type 1, version 1 is known",
+                "put it together with the makedumpfile that wrote it: makedumpfile -R out < in",
+            )
+        starts, sizes, places = array("q"), array("q"), array("q")
+        self.end = _read_index(outer, starts, sizes, places)
+        order = sorted(range(len(starts)), key=starts.__getitem__)
+        self._order = array("q", order)
+        self._starts = array("q", (starts[number] for number in order))
+        self._sizes = array("q", (sizes[number] for number in order))
+        self._places = array("q", (places[number] for number in order))
+        self._longest = max(sizes, default=0)
+        self.size_bytes = max((start + size for start, size in zip(starts, sizes, strict=True)), default=0)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        if offset < 0 or size <= 0 or offset >= self.size_bytes:
+            return b""
+        size = min(size, self.size_bytes - offset)
+        first = bisect_left(self._starts, offset - self._longest)
+        last = bisect_left(self._starts, offset + size)
+        touching = [n for n in range(first, last) if self._starts[n] + self._sizes[n] > offset]
+        # in the order of the file, so that what was written later wins
+        touching.sort(key=self._order.__getitem__)
+        out = bytearray(size)
+        for number in touching:
+            start, length = self._starts[number], self._sizes[number]
+            begin, stop = max(start, offset), min(start + length, offset + size)
+            part = self._outer.read_at(self._places[number] + begin - start, stop - begin)
+            out[begin - offset : begin - offset + len(part)] = part
+        return bytes(out)
+
+    def close(self) -> None:
+        self._outer.close()
+
+
+def _read_index(outer: ByteView, starts: array[int], sizes: array[int], places: array[int]) -> FlattenedEnd:
+    place = HEADER_BYTES
+    while True:
+        head = outer.read_at(place, 16)
+        if len(head) < 16:
+            return FlattenedEnd(False, "it stops without makedumpfile's end marker", place, len(starts))
+        start, size = _SEGMENT.unpack(head)
+        if start == _END:
+            return FlattenedEnd(True, "", place, len(starts))
+        if start < 0 or not 0 < size <= _LONGEST_SEGMENT or start > 1 << 62:
+            reason = f"a segment header at byte {place} makes no sense (offset {start}, {size} bytes)"
+            return FlattenedEnd(False, reason, place, len(starts))
+        if len(starts) >= _MOST_SEGMENTS:
+            return FlattenedEnd(False, f"it has more than {_MOST_SEGMENTS} segments", place, len(starts))
+        there = min(size, outer.size_bytes - place - 16)
+        if there > 0:
+            starts.append(start)
+            sizes.append(there)
+            places.append(place + 16)
+        if there < size:
+            reason = f"it stops {size - there} bytes before the end of a segment"
+            return FlattenedEnd(False, reason, outer.size_bytes, len(starts))
+        place += 16 + size

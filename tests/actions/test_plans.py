@@ -1,0 +1,266 @@
+"""The pure planners: what they plan, what they leave alone, and that an unsupported host gets no plan at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kdumpkit.actions.boot_loader import plan_crashkernel, verify_crashkernel
+from kdumpkit.actions.kdump_service import plan_enable, plan_load, plan_start, plan_stop, plan_switch_on, plan_unload
+from kdumpkit.actions.kexec_load import plan_kexec_load, plan_kexec_unload
+from kdumpkit.actions.packages import missing_packages, plan_install
+from kdumpkit.actions.plan import CommandChange, FileChange, Plan
+from kdumpkit.actions.sysctls import PATH, plan_sysctls
+from kdumpkit.distributions import distribution_for
+from kdumpkit.errors import GateClosed, NotVerified, ParameterError, UnsupportedHost
+from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
+from kdumpkit.facts.os_release import OsRelease
+from kdumpkit.facts.packages import Package, Packages, PackageStatus
+from kdumpkit.facts.sysctls import PanicSysctls
+from kdumpkit.facts.systemd_unit import SystemdUnit
+from kdumpkit.facts.unknown import Unknown, Why
+
+REAL = Path(__file__).parent.parent / "distributions" / "debian-12"
+DEBIAN = distribution_for(OsRelease("debian", (), "12", None))
+VOID = distribution_for(OsRelease("void", (), None, "Void"))
+SETTINGS = {
+    "/etc/default/grub": (REAL / "grub").read_bytes(),
+    "/etc/default/grub.d/kdump-tools.cfg": (REAL / "kdump-tools.cfg").read_bytes(),
+}
+GENERATED = {"/boot/grub/grub.cfg": (REAL / "grub.cfg").read_bytes()}
+RELEASE = "6.1.0-55-cloud-amd64"
+
+
+def commands(plan: Plan) -> list[str]:
+    return [change.command.shown() for change in plan.changes if isinstance(change, CommandChange)]
+
+
+def undos(plan: Plan) -> list[str | None]:
+    return [c.undo.shown() if c.undo else None for c in plan.changes if isinstance(c, CommandChange)]
+
+
+# Packages
+
+
+def installed(**states: PackageStatus) -> Packages:
+    names = [need.name for need in DEBIAN.package_needs()]
+    given = {name.replace("_", "-"): status for name, status in states.items()}
+    return Packages(tuple(Package(name, None, given.get(name, PackageStatus.INSTALLED)) for name in names))
+
+
+def test_what_is_missing_is_what_is_not_usable() -> None:
+    found = installed(kdump_tools=PackageStatus.HALF_CONFIGURED, makedumpfile=PackageStatus.CONFIG_FILES)
+    assert missing_packages(DEBIAN, found) == ("kdump-tools", "makedumpfile")
+    assert missing_packages(DEBIAN, installed()) == ()
+    without_crash = installed(crash=PackageStatus.NOT_INSTALLED)
+    assert missing_packages(DEBIAN, without_crash) == ()
+    assert missing_packages(DEBIAN, without_crash, recommended=True) == ("crash",)
+    with pytest.raises(KeyError):
+        missing_packages(DEBIAN, Packages(()))
+
+
+def test_installing_says_why_and_how_to_take_it_back() -> None:
+    plan = plan_install(DEBIAN, ["makedumpfile", "makedumpfile"], refresh=False)
+    (change,) = plan.changes
+    assert isinstance(change, CommandChange)
+    assert change.command.argv.count("makedumpfile") == 1
+    assert "all of RAM" in change.why
+    assert change.undo is not None
+    assert change.undo.argv[-1] == "makedumpfile"
+    assert plan_install(DEBIAN, []).reason_if_empty
+
+
+def test_a_second_kernel_has_no_way_back_and_that_is_said() -> None:
+    plan = plan_install(DEBIAN, ["linux-image-6.1.0-56-cloud-amd64"])
+    assert undos(plan)[-1] is None
+    assert any("never removed" in note for note in plan.notes)
+
+
+# Boot loader
+
+
+def test_crashkernel_is_set_in_the_drop_in_that_decides_and_grub_cfg_is_generated_anew() -> None:
+    plan = plan_crashkernel(DEBIAN, SETTINGS, GENERATED, "256M")
+    change, regenerate = plan.changes
+    assert isinstance(change, FileChange)
+    assert change.path == "/etc/default/grub.d/kdump-tools.cfg"
+    assert "-GRUB_CMDLINE_LINUX_DEFAULT" in change.diff()
+    assert "+GRUB_CMDLINE_LINUX_DEFAULT" in change.diff()
+    assert isinstance(regenerate, CommandChange)
+    assert regenerate.command.argv == ("update-grub",)
+    assert regenerate.rewrites == ("/boot/grub/grub.cfg",)
+
+
+def test_right_settings_and_a_generated_file_that_was_not_made_from_them() -> None:
+    right = {path: text.replace(b"384M-:128M", b"256M") for path, text in SETTINGS.items()}
+    plan = plan_crashkernel(DEBIAN, right, GENERATED, "256M")
+    assert commands(plan) == ["update-grub"]
+    assert len(plan.changes) == 1
+
+
+def test_both_right_leaves_nothing_to_do() -> None:
+    right = {path: text.replace(b"384M-:128M", b"256M") for path, text in SETTINGS.items()}
+    generated = {path: text.replace(b" crashkernel=384M-:128M", b"") for path, text in GENERATED.items()}
+    plan = plan_crashkernel(DEBIAN, right, generated, "256M")
+    assert plan.changes == ()
+    assert "all 3 boot entries" in plan.reason_if_empty
+    assert verify_crashkernel(DEBIAN, generated, "256M", "web01").ok
+
+
+def test_verify_tells_what_the_entries_carry_instead() -> None:
+    with pytest.raises(NotVerified, match=r"3 of 3 .* has crashkernel=256M crashkernel=384M-:128M"):
+        verify_crashkernel(DEBIAN, GENERATED, "256M", "web01")
+    bare = {path: text.replace(b" crashkernel=256M crashkernel=384M-:128M", b"") for path, text in GENERATED.items()}
+    with pytest.raises(NotVerified, match="no crashkernel= at all"):
+        verify_crashkernel(DEBIAN, bare, "256M", "web01")
+    with pytest.raises(NotVerified, match="no boot entry"):
+        verify_crashkernel(DEBIAN, {"/boot/grub/grub.cfg": b"set timeout=5\n"}, "256M", "web01")
+
+
+# Service
+
+
+def unit(load: str = "loaded", active: str = "inactive", file: str = "enabled") -> SystemdUnit:
+    return SystemdUnit("kdump-tools.service", load, active, "dead", file, "success", 0)
+
+
+def test_switching_on_changes_just_that_line() -> None:
+    shipped = (REAL / "kdump-tools").read_bytes()
+    assert plan_switch_on(DEBIAN, shipped).changes == ()
+    off = shipped.replace(b"\nUSE_KDUMP=1\n", b"\nUSE_KDUMP=0\n")
+    (change,) = plan_switch_on(DEBIAN, off).changes
+    assert isinstance(change, FileChange)
+    assert (change.path, change.before, change.after) == ("/etc/default/kdump-tools", off, shipped)
+
+
+def test_enabling() -> None:
+    assert plan_enable(DEBIAN, unit()).changes == ()
+    assert commands(plan_enable(DEBIAN, unit(file="disabled"))) == ["systemctl enable kdump-tools.service"]
+    masked = plan_enable(DEBIAN, unit(load="masked", file="masked"))
+    assert commands(masked) == ["systemctl unmask kdump-tools.service", "systemctl enable kdump-tools.service"]
+    assert undos(masked) == ["systemctl mask kdump-tools.service", "systemctl disable kdump-tools.service"]
+    with pytest.raises(GateClosed, match=r"no kdump-tools\.service"):
+        plan_enable(DEBIAN, unit(load="not-found", file=""))
+
+
+@pytest.mark.parametrize(
+    ("active", "loaded", "expected"),
+    [
+        ("inactive", False, "systemctl start kdump-tools.service"),
+        ("failed", False, "systemctl start kdump-tools.service"),
+        # green with nothing loaded: to start it again would do nothing
+        ("active", False, "systemctl restart kdump-tools.service"),
+        ("active", True, None),
+        ("inactive", True, None),
+    ],
+)
+def test_starting(active: str, loaded: bool, expected: str | None) -> None:
+    plan = plan_start(DEBIAN, unit(active=active), loaded=loaded)
+    assert commands(plan) == ([expected] if expected else [])
+    assert bool(plan.reason_if_empty) == loaded
+
+
+@pytest.mark.parametrize(
+    ("active", "loaded", "expected"),
+    [
+        ("active", True, "systemctl stop kdump-tools.service"),
+        # loaded by hand: stopping a unit that does not run would leave it there
+        ("inactive", True, "kdump-config unload"),
+        ("active", False, None),
+    ],
+)
+def test_stopping(active: str, loaded: bool, expected: str | None) -> None:
+    assert commands(plan_stop(DEBIAN, unit(active=active), loaded=loaded)) == ([expected] if expected else [])
+
+
+def test_loading_by_the_distributions_own_tool() -> None:
+    assert commands(plan_load(DEBIAN, loaded=False)) == ["kdump-config load"]
+    assert undos(plan_load(DEBIAN, loaded=False)) == ["kdump-config unload"]
+    assert plan_load(DEBIAN, loaded=True).changes == ()
+    assert commands(plan_unload(DEBIAN, loaded=True)) == ["kdump-config unload"]
+    assert plan_unload(DEBIAN, loaded=False).changes == ()
+
+
+def test_kexec_by_hand_builds_a_missing_initramfs_first() -> None:
+    line = parse_kernel_command_line(b"root=/dev/vda1 ro crashkernel=256M\n")
+    load = DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=line, root=None, signed=False)
+    files = DEBIAN.capture_files(RELEASE)
+    plan = plan_kexec_load(load, loaded=False, files=files, initramfs_exists=True)
+    assert commands(plan) == [load.command.shown()]
+    assert undos(plan) == ["kexec -p -u"]
+    building = plan_kexec_load(load, loaded=False, files=files, initramfs_exists=False)
+    assert commands(building)[0] == f"kdump-config symlinks {RELEASE}"
+    assert undos(building)[0] == f"rm -f -- /var/lib/kdump/initrd.img-{RELEASE}"
+    assert plan_kexec_load(load, loaded=True, files=files, initramfs_exists=True).changes == ()
+    assert commands(plan_kexec_unload(load, loaded=True)) == ["kexec -p -u"]
+    assert plan_kexec_unload(load, loaded=False).changes == ()
+
+
+# Sysctls
+
+ABSENT = Unknown("/proc/sys/kernel/hardlockup_panic", Why.ABSENT)
+
+
+def sysctls(**values: int | Unknown) -> PanicSysctls:
+    names = (
+        "panic",
+        "panic_on_oops",
+        "softlockup_panic",
+        "hardlockup_panic",
+        "hung_task_panic",
+        "unknown_nmi_panic",
+        "panic_on_warn",
+        "panic_on_oom",
+        "sysrq",
+        "watchdog_thresh",
+    )
+    return PanicSysctls(**{name: values.get(name, 0) for name in names})
+
+
+def test_settings_are_set_now_and_for_the_next_boot_with_the_old_value_as_the_way_back() -> None:
+    plan = plan_sysctls({"kernel.panic": 10, "kernel.panic_on_oops": 1}, sysctls(panic_on_oops=1), None)
+    change, panic = plan.changes
+    assert isinstance(change, FileChange)
+    assert (change.path, change.before, change.after) == (PATH, None, b"kernel.panic = 10\nkernel.panic_on_oops = 1\n")
+    assert isinstance(panic, CommandChange)
+    assert commands(plan) == ["sysctl -w kernel.panic=10"]
+    assert undos(plan) == ["sysctl -w kernel.panic=0"]
+    assert plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"kernel.panic=10\n").changes != ()
+    assert plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"kernel.panic = 10\n").changes == ()
+
+
+def test_other_lines_of_the_file_stay() -> None:
+    plan = plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"# mine\nvm.panic_on_oom = 0\nkernel.panic = 5\n")
+    (change,) = plan.changes
+    assert isinstance(change, FileChange)
+    assert change.after == b"# mine\nvm.panic_on_oom = 0\nkernel.panic = 10\n"
+
+
+def test_absent_unreadable_and_unknown_settings_are_three_different_things() -> None:
+    plan = plan_sysctls({"kernel.hardlockup_panic": 1}, sysctls(hardlockup_panic=ABSENT), None)
+    assert plan.changes == ()
+    assert "built without" in plan.notes[0]
+    with pytest.raises(GateClosed, match="not permitted"):
+        plan_sysctls({"kernel.panic": 1}, sysctls(panic=Unknown("/proc/sys/kernel/panic", Why.NOT_PERMITTED)), None)
+    with pytest.raises(ParameterError, match=r"kernel\.hostname"):
+        plan_sysctls({"kernel.hostname": 1}, sysctls(), None)
+
+
+# A distribution that is not supported
+
+
+def test_an_unsupported_distribution_gets_no_plan() -> None:
+    planners = [
+        lambda: plan_install(VOID, ["kdump-tools"]),
+        lambda: plan_crashkernel(VOID, SETTINGS, GENERATED, "256M"),
+        lambda: plan_switch_on(VOID, b"USE_KDUMP=0\n"),
+        lambda: plan_enable(VOID, unit(file="disabled")),
+        lambda: plan_start(VOID, unit(), loaded=False),
+        lambda: plan_stop(VOID, unit(), loaded=True),
+        lambda: plan_load(VOID, loaded=False),
+        lambda: plan_unload(VOID, loaded=True),
+    ]
+    for planner in planners:
+        with pytest.raises(UnsupportedHost, match="ID=void"):
+            planner()
