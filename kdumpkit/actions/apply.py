@@ -85,11 +85,11 @@ def apply_plan(
     """
     made: list[Done] = []
     backup = f"{backup_root.rstrip('/')}/{_safe(backup_suffix)}"
-    for change in plan.changes:
+    for number, change in enumerate(plan.changes, 1):
         try:
             done = _write(host, change, backup) if isinstance(change, FileChange) else _run(host, change, backup, made)
         except KdumpkitError as error:
-            _tell(error, plan, change, Applied(plan.title, tuple(made)))
+            _tell(error, plan, number, Applied(plan.title, tuple(made)))
             raise
         made.append(done)
         if on_done is not None:
@@ -247,10 +247,9 @@ def _safe(suffix: str) -> str:
     return suffix
 
 
-def _tell(error: KdumpkitError, plan: Plan, change: Change, applied: Applied) -> None:
+def _tell(error: KdumpkitError, plan: Plan, number: int, applied: Applied) -> None:
     # the error keeps its type, and with it the exit status; it learns what was done and how to undo it
-    at = plan.changes.index(change) + 1
-    where = f"stopped at change {at} of {len(plan.changes)} of `{plan.title}`"
+    where = f"stopped at change {number} of {len(plan.changes)} of `{plan.title}`"
     if not applied.done:
         error.message = f"{error.message} ({where}; nothing had been changed)"
     else:

@@ -1,4 +1,4 @@
-"""A saved dump opened by drgn, with the right symbols or none. For the process of :mod:`kdumpkit.analysis.drgn_report`."""
+"""A saved dump opened by drgn, with the right symbols or none; see :mod:`kdumpkit.analysis.drgn_report`."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def check_newest_is_running(kernels: InstalledKernels | Unknown) -> Finding:
         return unknown_finding(id, "which kernels are installed", kernels)
     newest = kernels.newest
     if kernels.running is None or newest is None:
-        reason = f"The running kernel {kernels.running_release} has no vmlinuz in /boot: was its package removed?"
+        reason = f"The running kernel {kernels.running_release} has no vmlinuz in /boot; its package may be removed."
         return Finding(id, Status.WARN, reason, "ls /boot /lib/modules", kernels.records)
     if newest.release != kernels.running_release:
         reason = f"{newest.release} is installed and {kernels.running_release} is running: it was not booted yet."

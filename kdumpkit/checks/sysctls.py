@@ -14,8 +14,10 @@ def check_sysctls(sysctls: PanicSysctls) -> tuple[Finding, ...]:
 
 
 def _set(*assignments: str) -> str:
+    # a file for each setting, so that one remedy does not overwrite another
+    file = f"/etc/sysctl.d/90-{assignments[0].partition(' ')[0]}.conf"
     lines = "\\n".join(assignments)
-    return f"printf '{lines}\\n' > /etc/sysctl.d/90-kdump.conf && sysctl --system"
+    return f"printf '{lines}\\n' > {file} && sysctl --system"
 
 
 def _panic_on_oops(sysctls: PanicSysctls) -> Finding:

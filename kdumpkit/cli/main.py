@@ -13,7 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from kdumpkit.cli.progress import Progress
+from kdumpkit.cli.lab import app as lab_app
+from kdumpkit.cli.runs import execute, execute_replay
 from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.parameters import FIELDS, Parameters, check_parameters, json_schema, read_parameters, read_values
 
@@ -25,7 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 params_app = typer.Typer(help="Parameter files.", no_args_is_help=True)
-lab_app = typer.Typer(help="A disposable virtual machine whose kernel really panics.", no_args_is_help=True)
 app.add_typer(params_app, name="params")
 app.add_typer(lab_app, name="lab")
 
@@ -62,19 +62,27 @@ def main() -> NoReturn:
 
 @app.command()
 def run(
-    host_file: HostFile,
+    host_file: Annotated[Path | None, typer.Argument(help="parameter file of the host", metavar="HOST.yaml")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the newest run that has no good end")] = False,
     settings: Setting = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="a recording to run from instead of a host", metavar="DIR")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="with --replay: the folder to make", metavar="DIR")] = None,
     as_json: Json = False,
 ) -> int:
     """Execute the six notebooks for one host and seal their evidence."""
-    return _run(_parameters(host_file, settings), resume, as_json)
+    if replay is not None:
+        return execute_replay(replay, output, as_json)
+    if host_file is None:
+        raise UsageError("no parameter file is named", "kdumpkit run parameters/web01.yaml")
+    return execute(_parameters(host_file, settings), resume, as_json)
 
 
 @app.command()
 def check(host_file: HostFile, settings: Setting = None, as_json: Json = False) -> int:
     """Read everything and change nothing: ``run`` with mode check."""
-    return _run(_parameters(host_file, [*(settings or []), "mode=check"]), False, as_json)
+    return execute(_parameters(host_file, [*(settings or []), "mode=check"]), False, as_json)
 
 
 @app.command()
@@ -109,6 +117,21 @@ def report(evidence: Evidence) -> int:
     return verdict.exit_status
 
 
+@app.command()
+def oops(
+    logs: Annotated[
+        list[Path], typer.Argument(metavar="LOG...", help="vmcore-dmesg.txt, dmesg.<stamp>, console, journal")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Tell why a kernel died from logs alone; with --json one object per file and line."""
+    from kdumpkit.analysis.log import oops as read_logs
+
+    for path, found in zip(logs, read_logs(logs), strict=True):
+        print(json.dumps(found, ensure_ascii=False) if as_json else f"{path}: {_crash_words(found)}")
+    return 0
+
+
 @params_app.command("check")
 def params_check(host_files: Annotated[list[Path], typer.Argument(metavar="HOST.yaml...")]) -> int:
     """Check parameter files without touching a host."""
@@ -136,24 +159,15 @@ def _parameters(path: Path, settings: list[str] | None) -> Parameters:
     return check_parameters(values, f"{path} with --set")
 
 
-def _run(parameters: Parameters, resume: bool, as_json: bool) -> int:
-    from kdumpkit.evidence.verdict import verdict_as_json
-    from kdumpkit.runbook.run import describe_failure, run_stages
-
-    outcome = run_stages(parameters, Progress(), resume=resume)
-    failure = describe_failure(outcome.verdict)
-    if failure is not None:
-        print(f"kdumpkit: {failure}", file=sys.stderr)
-    if as_json:
-        document: dict[str, Any] = {"evidence": str(outcome.run_dir), **verdict_as_json(outcome.verdict)}
-        print(json.dumps(document, ensure_ascii=False))
-    else:
-        print(f"{parameters.host}: {outcome.verdict.status} (mode {parameters.mode})")
-        print(f"report:   {outcome.report}")
-        print(f"evidence: {outcome.run_dir}")
-        print(f"verify:   kdumpkit verify {outcome.run_dir}")
-    return outcome.verdict.exit_status
-
-
 def _verdict_lines(verdict: Any) -> str:
     return "\n".join(f"{v.stage:<20} {v.status:<11} {len(v.findings)} findings" for v in verdict.stages)
+
+
+def _crash_words(found: dict[str, Any]) -> str:
+    if found["kind"] == "none":
+        return "no crash in it"
+    where = f" in {found['rip_symbol']}{found['rip_offset'] or ''}" if found["rip_symbol"] else ""
+    module = f" [{found['rip_module']}]" if found["rip_module"] else ""
+    who = f", task {found['comm']} (pid {found['pid']})" if found["comm"] else ""
+    panic = f"; panic: {found['panic_reason']}" if found["panic_reason"] else ""
+    return f"{str(found['kind']).replace('_', ' ')}{where}{module}{who}{panic}"

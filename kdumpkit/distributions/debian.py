@@ -6,7 +6,6 @@ Read from the packages themselves: kdump-tools 1:1.8.1 (Debian 12) and 1:1.10.9,
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -27,14 +26,14 @@ from kdumpkit.distributions.answers import (
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.crashkernel_sizes import recommend
 from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, read_back_grub
-from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
+from kdumpkit.distributions.kdump_tools_kexec import KDUMP_DIRECTORY, capture_files, kexec_load
+from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts.installed_kernels import version_key
 from kdumpkit.facts.kdump_tools import KdumpToolsSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.survey import SurveyRequest
 
 SETTINGS = "/etc/default/kdump-tools"
-KDUMP_DIRECTORY = "/var/lib/kdump"
 PACKAGED_DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
 GRUB = GrubLayout(
     settings="/etc/default/grub",
@@ -45,14 +44,6 @@ GRUB = GrubLayout(
     regenerate=command("update-grub", timeout_s=600, as_root=True),
 )
 
-#: KDUMP_CMDLINE_APPEND that debian/rules of kdump-tools builds in, by ``uname -m``; the last is for all others
-_APPEND = {
-    "aarch64": "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1",
-    "ppc64le": "reset_devices systemd.unit=kdump-tools-dump.service maxcpus=1 irqpoll noirqdistrib usbcore.nousb",
-    "": "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb",
-}
-#: words that kdump-config takes out of the running command line (kdump_load(): only as NAME=VALUE)
-_REMOVED = frozenset({"crashkernel", "hugepages", "hugepagesz", "abm"})
 #: arm64 and ppc64el since 1:1.8, every architecture of Ubuntu since 24.10
 _BY_RAM = "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"
 
@@ -239,17 +230,7 @@ class Debian(Distribution):
 
     def capture_files(self, release: str, settings: KdumpToolsSettings | None = None) -> CaptureFiles:
         self._check_release(release)
-        links = (f"{KDUMP_DIRECTORY}/vmlinuz", f"{KDUMP_DIRECTORY}/initrd.img")
-        kernel = settings.kernel if settings and settings.kernel else links[0]
-        initramfs = settings.initrd if settings and settings.initrd else links[1]
-        # the links follow the release that kdump-config was last called for: name the files of this one
-        return CaptureFiles(
-            f"/boot/vmlinuz-{release}" if kernel == links[0] else kernel,
-            f"{KDUMP_DIRECTORY}/initrd.img-{release}" if initramfs == links[1] else initramfs,
-            links[0],
-            links[1],
-            command("kdump-config", "symlinks", release, timeout_s=900, as_root=True),
-        )
+        return capture_files(release, settings)
 
     def kexec_load(
         self,
@@ -262,63 +243,7 @@ class Debian(Distribution):
         settings: KdumpToolsSettings | None = None,
     ) -> KexecLoad:
         files = self.capture_files(release, settings)
-        kernel = files.kernel
-        if machine == "ppc64le" and kernel == f"/boot/vmlinuz-{release}":
-            kernel = f"/boot/vmlinux-{release}"
-        reasons = [
-            "-p: kept in the reserved memory and started by a panic, where -l would be for the next reboot",
-            f"{files.initramfs}: the kdump initramfs has the modules of this host only and fits the reservation; "
-            f"/boot/initrd.img-{release} is several times as large",
-        ]
-        append = (settings.command_line_append if settings else None) or _APPEND.get(machine, _APPEND[""])
-        added = append.split()
-        words = [parameter.text for parameter in command_line.parameters]
-        removed: tuple[str, ...] = ()
-        if settings and settings.command_line:
-            words = settings.command_line.split()
-            reasons.append(f"the command line is KDUMP_CMDLINE of {settings.path}, which replaces the running one")
-        else:
-            taken = [p for p in command_line.parameters if p.name in _REMOVED and p.value is not None]
-            removed = tuple(parameter.text for parameter in taken)
-            words = [parameter.text for parameter in command_line.parameters if parameter not in taken]
-            reasons.append("the capture kernel gets the running command line without " + ", ".join(sorted(_REMOVED)))
-            if not any(p.name == "root" and p.value for p in command_line.parameters):
-                if root is None:
-                    raise GateClosed(
-                        f"{self.name}: the running command line has no root=, and the device that holds / is not "
-                        "known, so "
-                        "the capture kernel could not find where to write the dump",
-                        "findmnt --noheadings --output SOURCE,UUID /",
-                    )
-                added.insert(0, f"root={root}")
-                reasons.append(f"root={root} was added, as the running command line has none")
-        line = " ".join((*words, *added))
-        if command_line.init_arguments and not (settings and settings.command_line):
-            line += " -- " + " ".join(command_line.init_arguments)
-        options = ["-s"] if signed else []
-        if signed:
-            reasons.append(
-                "-s: Secure Boot or lockdown is on, and the kernel then loads only signed images (kexec_file_load)"
-            )
-        unload = command("kexec", *options, "-p", "-u", timeout_s=60, as_root=True)
-        if kernel.rsplit("/", 1)[-1].startswith("vmlinux"):
-            options.append("--args-linux")
-            reasons.append("--args-linux: the kernel is an ELF file")
-        if settings and settings.kexec_arguments:
-            options += shlex.split(settings.kexec_arguments)
-            reasons.append(f"{settings.kexec_arguments}: KDUMP_KEXEC_ARGS of {settings.path}")
-        argv = ("kexec", "-p", *options, f"--command-line={line}", f"--initrd={files.initramfs}", kernel)
-        return KexecLoad(
-            Command(argv, timeout_s=120, as_root=True),
-            unload,
-            kernel,
-            files.initramfs,
-            line,
-            removed,
-            tuple(added),
-            signed,
-            tuple(reasons),
-        )
+        return kexec_load(self.name, files, release, machine, command_line, root, signed, settings)
 
     # Dumps
 

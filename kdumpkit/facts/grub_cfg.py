@@ -201,7 +201,7 @@ def _statements(text: str, path: str) -> Iterator[list[str]]:
             if word is not None:
                 words.append("".join(word))
                 word = None
-            if character in "\n;":
+            if character in "\n;" or words == ["}"]:
                 line += character == "\n"
                 if words:
                     yield words

@@ -44,6 +44,7 @@ class InstalledKernels:
         return next((kernel for kernel in self.kernels if kernel.running), None)
 
 
+_END = ((0,), 0)
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -57,10 +58,17 @@ def _weight(character: str) -> int:
 
 
 def version_key(version: str) -> tuple[tuple[tuple[int, ...], int], ...]:
-    """A key that sorts releases as dpkg sorts versions: runs of digits as numbers, the rest by deb-version(7)."""
+    """A key that sorts releases as dpkg sorts versions: runs of digits as numbers, the rest by deb-version(7).
+
+    A hyphen is a character like others here, since a release has no revision.
+    """
     parts = _DIGITS.split(version)
     pairs = zip_longest(parts[0::2], parts[1::2], fillvalue="0")
-    return tuple((tuple(_weight(c) for c in (*text, "")), int(number[-400:])) for text, number in pairs)
+    key = [(tuple(_weight(c) for c in (*text, "")), int(number[-400:])) for text, number in pairs]
+    # what ends is as if zeros followed for ever: "1." equals "1.0" and comes after "1.0~rc1"
+    while key and key[-1] == _END:
+        key.pop()
+    return (*key, _END)
 
 
 def installed_kernels_from(

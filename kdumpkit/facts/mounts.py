@@ -85,7 +85,9 @@ def parse_findmnt(data: bytes, mapper: Mapping[str, str] | None = None, records:
     return Mounts(mounts, records)
 
 
-def _mount(row: Mapping[str, object], mapper: Mapping[str, str]) -> Mount:
+def _mount(row: object, mapper: Mapping[str, str]) -> Mount:
+    if not isinstance(row, dict):
+        raise TypeError("a mount is no object")
     target, source, fstype, options, uuid = (row.get(name) for name in _COLUMNS.lower().split(","))
     if not isinstance(target, str) or not target.startswith("/"):
         raise ValueError("a mount has no target")

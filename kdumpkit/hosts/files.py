@@ -43,47 +43,67 @@ __all__ = [
 
 # Lines of the content that begin with @ get a second one, so a line that begins with "@ " is always ours. Sizes in
 # front would not survive a recording in which secrets were masked. The line on standard error tells whose read error
-# follows there. A file is opened only where it is a regular one: opening a device or a pipe can have effects.
+# follows there. A file is opened only where it is a regular one: opening a device or a pipe can have effects. One
+# stat for all, and head only where the size does not bound the read: programs are slow to start on an emulated host.
 _READ_SH = (
     MISSING_SH
     + r"""
-max=$1; shift; i=0; set -f; IFS=
+max=$1; shift; set -f; IFS=
 nl='
 '
+meta() {
+  for f do shift; if [ -f "$f" ] && [ -r "$f" ]; then set -- "$@" "$f"; fi; done
+  if [ $# -gt 0 ]; then stat -L -c '%a %s %n' -- "$@" 2>/dev/null; fi
+}
+content() {
+  IFS=' ' read -r mode size name <&3
+  if [ "$name" != "$1" ]; then
+    mode=; size=0
+    IFS=' ' read -r mode size <<EOF
+$(stat -L -c '%a %s' -- "$1" 2>/dev/null)
+EOF
+  fi
+  echo '@ content'
+  if [ "${size:-0}" -gt 0 ] && [ "$size" -lt "$max" ]; then sed 's/^@/@@/' <"$1"
+  else { head -c "$max" | sed 's/^@/@@/'; } <"$1"
+  fi
+  printf '\n@ mode %s\n' "$mode"
+}
 show() {
-  printf '@ file %s\n' "$i"; printf '@ file\n' >&2
+  echo '@ file'; echo '@ file' >&2
   case $1 in
     *"$nl"*) printf '%s\n' "$1" | sed 's/^@/@@/' ;;
     *) printf '%s\n' "$1" ;;
   esac
-  if [ -L "$1" ] && [ ! -e "$1" ]; then
+  if [ -f "$1" ]; then
+    if [ ! -r "$1" ]; then echo '@ not-permitted'
+    elif { :; } 2>/dev/null <"$1"; then content "$1"
+    else { :; } 2>&1 <"$1" | tail -n 1 | sed 's/.*: /@ error /'
+    fi
+  elif [ -d "$1" ]; then echo '@ directory'
+  elif [ -e "$1" ]; then echo '@ special'
+  elif [ -L "$1" ]; then
     target=$(readlink -- "$1")
     case $target in /*) ;; *) target=${1%/*}/$target ;; esac
     if [ "$(missing "$target")" = not-permitted ]; then echo '@ not-permitted'; else echo '@ dangling'; fi
-  elif [ ! -e "$1" ]; then echo "@ $2"
-  elif [ -d "$1" ]; then echo '@ directory'
-  elif [ ! -f "$1" ]; then echo '@ special'
-  elif [ ! -r "$1" ]; then echo '@ not-permitted'
-  elif { :; } 2>/dev/null <"$1"; then
-    echo '@ content'
-    { head -c "$max" | sed 's/^@/@@/'; } <"$1"
-    printf '\n@ mode '; stat -L -c %a -- "$1" 2>/dev/null || echo
-  else { :; } 2>&1 <"$1" | tail -n 1 | sed 's/.*: /@ error /'
+  else
+    d=${1%%\**}; d=${d%/*}; d=${d:-/}
+    case $1 in
+      *\**) if [ -d "$d" ] && [ ! -r "$d" ]; then echo '@ not-permitted'; return; fi ;;
+    esac
+    printf '@ '; missing "$1"
   fi
 }
 for path do
+  shift
   case $path in
-    *\**)
-      set +f; set -- $path; set -f
-      if [ ! -e "$1" ] && [ ! -L "$1" ]; then
-        d=${path%%\**}; d=${d%/*}; d=${d:-/}
-        if [ -d "$d" ] && [ ! -r "$d" ]; then show "$path" not-permitted; else show "$path" "$(missing "$path")"; fi
-      else for f do show "$f" absent; done
-      fi ;;
-    *) if [ -e "$path" ] || [ -L "$path" ]; then show "$path" absent; else show "$path" "$(missing "$path")"; fi ;;
+    *\**) set +f; set -- "$@" $path; set -f ;;
+    *) set -- "$@" "$path" ;;
   esac
-  i=$((i + 1))
 done
+for path do show "$path"; done 3<<EOF
+$(meta "$@")
+EOF
 echo '@ end'
 """
 )
@@ -130,7 +150,6 @@ def read_files(
 def parse_files(result: CommandResult, paths: Sequence[str], max_bytes: int) -> dict[str, FileState]:
     """The states in the answer to one command of :func:`read_files`."""
     states: dict[str, FileState] = {}
-    answered: set[int] = set()
     errors = re.split(rb"^@ file\n", result.stderr, flags=re.MULTILINE)[1:]
     frames = list(_FRAME.finditer(result.stdout))
     number = -1
@@ -143,9 +162,9 @@ def parse_files(result: CommandResult, paths: Sequence[str], max_bytes: int) -> 
         error = errors[number] if number < len(errors) else b""
         after = frames[index + 2] if index + 2 < len(frames) else None
         states[path] = _state(result, path, state, after, error, max_bytes)
-        answered.add(int(frame[2]) if frame[2].isdigit() else -1)
-    for asked, path in enumerate(paths):
-        if asked not in answered:
+    whole = bool(frames) and frames[-1][1] == b"end"
+    for path in paths:
+        if path not in states and not (whole and "*" in path):
             states[path] = Unreadable(path, "the host's answer broke off before it", result.record)
     return states
 

@@ -19,12 +19,11 @@ from kdumpkit.hosts.process import (
     OutputTooLarge,
     Sink,
     encode_argv,
-    last_line,
     pump,
     spawn,
     stop,
 )
-from kdumpkit.hosts.sudo import after_mark, sudo_argv
+from kdumpkit.hosts.sudo import after_mark, last_words, sudo_argv
 
 
 class LocalHost(Host):
@@ -86,7 +85,7 @@ class LocalHost(Host):
         finally:
             stop(process, as_root=bool(mark))
         if ending is Ending.DEADLINE:
-            said_last = last_line(bytes(err.data))
+            said_last = last_words(bytes(err.data), mark)
             raise CommandTimeout(
                 f"{self.name}: `{command.shown()}` had no end within {command.timeout_s:g} s and was killed"
                 + (f"; its last words: {said_last}" if said_last else ""),

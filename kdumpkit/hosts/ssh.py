@@ -27,7 +27,7 @@ from kdumpkit.hosts.process import (
 )
 from kdumpkit.hosts.ssh_connection import Connection, Login
 from kdumpkit.hosts.ssh_errors import by_hand
-from kdumpkit.hosts.sudo import after_mark, sudo_argv
+from kdumpkit.hosts.sudo import after_mark, last_words, sudo_argv
 
 # what is left of a command whose time is up; its process group is the login shell's
 _END_GROUP = (
@@ -173,7 +173,7 @@ class SshHost(Host):
         if ending is Ending.DEADLINE:
             stderr.flush()
             answered = self._end_remote(connection, stdout.opened or stderr.opened, as_root=bool(mark))
-            raise self._timeout(command, bytes(err.data), stall=stall, answered=answered)
+            raise self._timeout(command, last_words(bytes(err.data), mark), stall=stall, answered=answered)
         if stdout.closed is None or stderr.closed is None:
             raise self._lost(connection, command, stderr)
         errors = bytes(err.data)
@@ -207,8 +207,7 @@ class SshHost(Host):
             return False
         return True
 
-    def _timeout(self, command: Command, errors: bytes, *, stall: bool, answered: bool) -> HostError:
-        said = last_line(errors)
+    def _timeout(self, command: Command, said: str, *, stall: bool, answered: bool) -> HostError:
         what = "was silent for" if stall else "had no end within"
         return CommandTimeout(
             f"{self.name}: `{command.shown()}` {what} {command.timeout_s:g} s"

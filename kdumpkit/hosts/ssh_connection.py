@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kdumpkit.errors import ConnectError, LoginRefused
-from kdumpkit.hosts.process import Bounded, Ending, OutputTooLarge, close_streams, last_line, pump, spawn, stop
+from kdumpkit.hosts.process import Bounded, Ending, OutputTooLarge, last_line, pump, spawn, stop
 from kdumpkit.hosts.ssh_errors import by_hand, connect_error
 
 #: a socket's path has room for 104 bytes on some systems, and ssh appends a dot and 16 letters while it makes it
@@ -55,7 +55,7 @@ class Connection:
             _discard(self._directory, self._log)
             raise
         # runs at the latest when Python ends
-        self._finalizer = weakref.finalize(self, _close, self._process, self._directory, self._log)
+        self._finalizer = weakref.finalize(self, _close, self._process, self._directory, self._log, os.getpid())
         try:
             self._wait_for_login(login)
         except BaseException:
@@ -195,9 +195,10 @@ def _socket_option(socket: Path) -> str:
     return str(socket).replace("%", "%%")
 
 
-def _close(process: subprocess.Popen[bytes], directory: Path, log: IO[bytes]) -> None:
+def _close(process: subprocess.Popen[bytes], directory: Path, log: IO[bytes], owner: int) -> None:
+    if os.getpid() != owner:
+        return  # a fork of ours ends: the connection is not its own
     stop(process, grace_s=0.5)
-    close_streams(process)
     _discard(directory, log)
 
 

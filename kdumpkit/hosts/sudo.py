@@ -34,3 +34,9 @@ def after_mark(stderr: bytes, mark: str, *, host: str, login: str) -> bytes:
         f"log in as root, or add this line on {host} with `visudo -f /etc/sudoers.d/kdumpkit`: "
         f"{login} ALL=(root) NOPASSWD: ALL",
     )
+
+
+def last_words(stderr: bytes, mark: str) -> str:
+    """The last line of what a command that was broken off said, without the mark (empty: there is none)."""
+    before, found, rest = stderr.partition(mark.encode() + b"\n") if mark else (stderr, b"", b"")
+    return last_line(rest if found else before)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kdumpkit.errors import LabError
-from kdumpkit.lab.lab import LabStatus, down, ssh_argv, status, up
+from kdumpkit.lab.lab import LabStatus, down, kernel_release, ssh_argv, status, up
 from kdumpkit.lab.requirements import check_requirements, install_requirements, missing_packages
 from kdumpkit.lab.symbols import fetch_symbols, find_symbols
 
@@ -18,6 +18,7 @@ __all__ = [
     "fetch_symbols",
     "find_symbols",
     "install_requirements",
+    "kernel_release",
     "missing_packages",
     "ssh_argv",
     "status",

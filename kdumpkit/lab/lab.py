@@ -56,6 +56,17 @@ def ssh_argv(second_login: bool = False) -> list[str]:
     return ["ssh", "-F", str(paths.ssh_config()), login]
 
 
+def kernel_release() -> str:
+    """The kernel that the lab's machine boots by default, as its ``uname -r`` prints it.
+
+    Raises LabError where the image has not been built.
+    """
+    image = find_image(load_flavour())
+    if image is None:
+        raise LabError("the lab's image is not built, so that its kernel is not known yet", "kdumpkit lab up")
+    return image.kernels[-1]
+
+
 def status() -> LabStatus:
     """How the lab stands now; changes nothing."""
     flavour = load_flavour()

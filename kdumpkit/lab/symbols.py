@@ -12,8 +12,9 @@ from pathlib import Path
 
 from kdumpkit.errors import DiskFull, LabError
 from kdumpkit.lab import paths
-from kdumpkit.lab.elf_build_id import read_build_id
 from kdumpkit.lab.process import Say, last_lines, run_here
+from kdumpkit.vmcore.elf import read_build_id
+from kdumpkit.vmcore.view import FileView
 
 _RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~_-]{2,100}")
 _CHUNK_BYTES = 1 << 20
@@ -77,7 +78,12 @@ def fetch_symbols(kernel_release: str, progress: Say) -> Path:
         vmlinux = work / "vmlinux"
         _unpack(deb, f"./usr/lib/debug/boot/vmlinux-{kernel_release}", vmlinux, progress)
         deb.unlink()
-        build_id = read_build_id(vmlinux)
+        with FileView(vmlinux) as view:
+            build_id = read_build_id(view)
+        if build_id is None:
+            raise LabError(
+                f"the vmlinux of {package} has no build id to keep it by", "report it with the package's name"
+            )
         (work / "about.json").write_text(
             json.dumps({"kernel_release": kernel_release, "package": package, "version": version}) + "\n"
         )

@@ -33,7 +33,7 @@ def _context(run_dir: Path, stages: Sequence[str]) -> dict[str, Any]:
     records = read_transcript(run_dir)
     verdict = judge(records, stages)
     begin = next((r for r in records if r.kind in ("run", "stage")), None)
-    parameters = next((r.data["parameters"] for r in records if r.kind == "stage"), {})
+    parameters: dict[str, Any] = next((r.data["parameters"] for r in records if r.kind == "stage"), {})
     values = _values(records)
     findings = [(f, v.stage) for v in verdict.stages for f in v.findings]
     newest = {f.id: (f, stage) for f, stage in findings}

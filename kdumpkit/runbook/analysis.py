@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-from kdumpkit.actions.crash import label_line
-from kdumpkit.analysis.crash_utility import check_crash_output, crash_command
-from kdumpkit.analysis.drgn_report import CrashReport, drgn_report_command, parse_drgn_report
+from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
+from kdumpkit.analysis.crash_utility import BATCH, crash_command, parse_crash_output
+from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.model import CrashBlock
+from kdumpkit.analysis.sections.section import SectionError
+from kdumpkit.analysis.stack import Frame
+from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import DumpState
@@ -19,11 +23,13 @@ from kdumpkit.facts.survey import read_survey
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.runbook.clock import utc
-from kdumpkit.runbook.dumps import list_dumps
+from kdumpkit.runbook.dumps import check_test_label, list_dumps
 from kdumpkit.runbook.figures import dump_space
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
-from kdumpkit.runbook.symbols import find_symbols_command
+
+#: functions that only report a crash or carry it out
+REPORTING_FUNCTIONS = frozenset({"panic", "vpanic", "crash_kexec", "__crash_kexec", "machine_kexec", "oops_end", "die"})
 
 NO_DUMP = "there is no dump to look at"
 
@@ -145,11 +151,7 @@ class Analysis(Stage):
         if not self.session.recall_value("dump_of_test"):
             reason = "this dump is not from a panic test of this run, so there is no label to look for"
             return Finding(name, Status.SKIP, reason)
-        line = label_line(self.session.run_id)
-        if line.encode() in log:
-            return Finding(name, Status.PASS, f"the log inside the dump has the line `{line}`", "", records)
-        reason = f"the log inside the dump does not have the line `{line}`: it is another crash's dump"
-        return Finding(name, Status.FAIL, reason, "ls -l in the dump directory of the host", records)
+        return check_test_label(name, log, self.session.run_id, "the log inside the dump", records)
 
     @step
     def find_symbols(self) -> StepReport:
@@ -162,7 +164,7 @@ class Analysis(Stage):
         if not build_id:
             reason = "the dump does not say which build its kernel was, so no vmlinux can be proved to fit"
             return StepReport(title, findings=(Finding("symbols.match", Status.UNKNOWN, reason),))
-        command = find_symbols_command(str(build_id), release, self.parameters.vmlinux)
+        command = symbols_search_command(str(build_id), release, self.parameters.vmlinux)
         found = json.loads(self.session.here.run(command).checked().stdout)
         self.keep(vmlinux=found["vmlinux"])
         facts = tuple((str(c["path"]), str(c["why"])) for c in found["candidates"])
@@ -186,7 +188,7 @@ class Analysis(Stage):
             return StepReport(title, conclusion=NO_DUMP)
         if not vmlinux:
             return StepReport(title, conclusion="without symbols there is no stack but the one in the log")
-        result = self.session.here.run(drgn_report_command(path, str(vmlinux)))
+        result = self.session.here.run(drgn_report_command(Path(path), Path(str(vmlinux)), python="python"))
         try:
             report = parse_drgn_report(result.stdout)
         except KdumpkitError as error:
@@ -195,12 +197,35 @@ class Analysis(Stage):
         return self._stack_report(title, report, result.record)
 
     def _stack_report(self, title: str, report: CrashReport, record: int) -> StepReport:
-        facts, texts, sentence = _shown_report(report)
+        task, tasks, modules = report.crashed_task, report.tasks, report.modules
+        facts: list[tuple[str, str]] = [("drgn", report.drgn_version or "version not known")]
+        texts: list[Verbatim] = []
+        if isinstance(task, SectionError):
+            finding = Finding("analysis.stack", Status.FAIL, f"the crashed task could not be read: {task.error}")
+            return StepReport(title, facts=tuple(facts), findings=(finding,))
+        facts.append(("task", f"{task.command} (pid {task.pid}), child of {task.parent}, on CPU {task.cpu}"))
+        texts.append(Verbatim("its stack, innermost first", "\n".join(_frame_line(frame) for frame in task.frames)))
+        if not isinstance(tasks, SectionError):
+            states = ", ".join(f"{number} {state}" for state, number in sorted(tasks.by_state.items()))
+            facts.append(("tasks", f"{tasks.total}: {states}"))
+            self.keep(task_count=tasks.total)
+            if tasks.blocked:
+                blocked = "\n".join(f"{found.pid} {found.command}" for found in tasks.blocked)
+                texts.append(Verbatim("tasks in uninterruptible sleep", blocked))
+        if not isinstance(modules, SectionError):
+            tainted = [f"{m.name} ({m.taint})" for m in modules.modules if m.taint]
+            facts.append(("modules", f"{len(modules.modules)}; tainting: {', '.join(tainted) or 'none'}"))
+        named = [frame for frame in task.frames if frame.function]
+        inner = next((f for f in named if f.function not in REPORTING_FUNCTIONS), named[0] if named else None)
+        where = f" in {inner.function} ({inner.source_file}:{inner.line})" if inner is not None else ""
+        sentence = f"{task.command} (pid {task.pid}) was on CPU {task.cpu}{where}, {len(task.frames)} frames deep"
         self.keep(stack=sentence)
-        status = Status.PASS if sentence else Status.FAIL
-        reason = sentence or "drgn could not read the stack of the crashed task"
+        status = Status.PASS if named else Status.FAIL
         return StepReport(
-            title, facts=facts, findings=(Finding("analysis.stack", status, reason, "", (record,)),), texts=texts
+            title,
+            facts=tuple(facts),
+            findings=(Finding("analysis.stack", status, sentence, "", (record,)),),
+            texts=tuple(texts),
         )
 
     @step
@@ -214,9 +239,22 @@ class Analysis(Stage):
         probe = self.session.here.run(Command(("sh", "-c", "command -v crash"), title="is crash installed here"))
         if not probe.ok:
             return StepReport(title, conclusion="crash is not installed on this machine; drgn's reading stands alone")
-        result = self.session.here.run(crash_command(path, str(vmlinux)))
-        findings, texts = check_crash_output(result, self.session.recall_value("task_count"))
-        return StepReport(title, findings=findings, texts=texts)
+        result = self.session.here.run(crash_command(Path(path), Path(str(vmlinux))))
+        records = (result.record,)
+        try:
+            found = parse_crash_output(
+                result.stdout, (Path(str(vmlinux)),), drgn_tasks=self.session.recall_value("task_count")
+            )
+        except KdumpkitError as error:
+            finding = Finding("analysis.second_opinion", Status.WARN, error.message, error.hint, records)
+            return StepReport(title, findings=(finding,))
+        frames = ", ".join(frame.function for frame in found.frames[:4])
+        says = f"crash names {found.command} (pid {found.pid}) on CPU {found.cpu}: {frames}"
+        status = Status.WARN if found.doubts else Status.PASS
+        reason = says + "".join(f"; {doubt}" for doubt in found.doubts)
+        finding = Finding("analysis.second_opinion", status, reason, "", records)
+        texts = tuple(Verbatim(name, found.sections[name]) for name in BATCH if name in found.sections)
+        return StepReport(title, findings=(finding,), texts=texts)
 
     @step
     def plot_dump_size(self) -> StepReport:
@@ -278,11 +316,33 @@ class Analysis(Stage):
         return dict(found)
 
 
+_KEPT = (
+    "kind",
+    "panicked",
+    "panic_reason",
+    "title",
+    "rip_symbol",
+    "rip_offset",
+    "rip_module",
+    "comm",
+    "pid",
+    "cpu",
+    "kernel_release",
+    "tainted",
+    "call_trace",
+)
+
+
 def _kept(block: CrashBlock) -> dict[str, Any]:
-    names = ("kind", "panicked", "panic_reason", "title", "rip_symbol", "rip_offset", "rip_module", "comm", "pid", "cpu",
-             "kernel_release", "tainted", "call_trace")  # fmt: skip
     fields = block.as_json()
-    return {name: fields[name] for name in names}
+    return {name: fields[name] for name in _KEPT}
+
+
+def _frame_line(frame: Frame) -> str:
+    where = f" {frame.source_file}:{frame.line}" if frame.source_file else ""
+    module = f" [{frame.module}]" if frame.module and frame.module != "kernel" else ""
+    inline = " (inline)" if frame.inline else ""
+    return f"{frame.function or frame.address}{inline}{module}{where}"
 
 
 def _kind_words(block: CrashBlock) -> str:

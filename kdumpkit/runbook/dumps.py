@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kdumpkit.actions.crash import label_line
+from kdumpkit.analysis.find_test_log import find_label
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.command import command
 from kdumpkit.distributions import Distribution
@@ -13,8 +14,6 @@ from kdumpkit.vmcore.format import VmcoreKind, kind_of, wrapper_of
 
 #: the end marker of a flattened dump: a segment header of offset and size -1
 FLATTENED_END = b"\xff" * 16
-#: what the kernel prints when it is made to crash by sysrq, since 5.0 and before
-_SIGNATURES = (b"sysrq: Trigger a crash", b"SysRq : Trigger a crash", b"sysrq triggered crash")
 
 
 def list_dumps(host: Host, distribution: Distribution, directory: str) -> tuple[DumpCandidate, ...]:
@@ -49,15 +48,14 @@ def check_dump_ends(host: Host, path: str, size_bytes: int) -> Finding:
     return Finding(name, Status.PASS, reason, "", records)
 
 
-def check_dump_log(log: bytes, label: str, path: str, record: int) -> Finding:
-    """``panic_test.log_label``: the dead kernel's log has this test's label, and the words of sysrq-c after it."""
-    name, records = "panic_test.log_label", (record,)
+def check_test_label(name: str, log: bytes, label: str, where: str, records: tuple[int, ...]) -> Finding:
+    """The finding ``name``: the dead kernel's log has this test's label, and the panic by sysrq-c after it."""
     line = label_line(label)
-    at = log.find(line.encode())
-    if at < 0:
-        reason = f"{path} does not have the line `{line}`: it is the log of another crash"
-        return Finding(name, Status.FAIL, reason, f"grep -n kdumpkit {path}", records)
-    if not any(signature in log[at:] for signature in _SIGNATURES):
-        reason = f"{path} has the label and after it no word of sysrq-c: the kernel died of something else"
-        return Finding(name, Status.FAIL, reason, f"tail -n 60 {path}", records)
-    return Finding(name, Status.PASS, f"{path} has the line `{line}` and after it the panic by sysrq-c", "", records)
+    found = find_label(log, label)
+    if found is None:
+        reason = f"{where} does not have the line `{line}`: it is the log of another crash"
+        return Finding(name, Status.FAIL, reason, "compare the times of the dumps in the dump directory", records)
+    if not found.by_sysrq:
+        reason = f"{where} has the label and after it no panic by sysrq-c: the kernel died of something else"
+        return Finding(name, Status.FAIL, reason, "read the end of the log", records)
+    return Finding(name, Status.PASS, f"{where} has the line `{line}` and after it the panic by sysrq-c", "", records)

@@ -134,11 +134,15 @@ class _AtomicHandler(LocalHandler):  # type: ignore[misc]
         write_synced(Path(path), buf.encode())
 
 
+_registered: set[str] = set()
+
+
 def _register(folder: Path) -> None:
-    if "kdumpkit" not in papermill_engines._engines:
+    if not _registered:
         papermill_engines.register("kdumpkit", _Engine)
-    if all(scheme != str(folder) for scheme, _ in papermill_io.handlers):
+    if str(folder) not in _registered:
         papermill_io.register(str(folder), _AtomicHandler())
+        _registered.add(str(folder))
 
 
 def _finish(output: Path) -> tuple[int, int]:

@@ -112,11 +112,9 @@ def kernel_manager_class(server: KernelServer) -> type[AsyncKernelManager]:
             self.ip = f"{tempfile.mkdtemp(dir=server.folder.name, prefix='k')}/s"
 
         async def _async_pre_start_kernel(self, **options: Any) -> Any:
-            if self.provisioner is None:
-                self.provisioner = ForkingProvisioner(
-                    kernel_id=self.kernel_id or "kdumpkit", kernel_spec=self.kernel_spec, parent=self
-                )
-                self.provisioner.server = server
+            forking = ForkingProvisioner(kernel_id="kdumpkit", kernel_spec=self.kernel_spec, parent=self)
+            forking.server = server
+            self.provisioner: Any = forking
             return await super()._async_pre_start_kernel(**options)
 
         pre_start_kernel = _async_pre_start_kernel

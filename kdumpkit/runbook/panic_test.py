@@ -1,4 +1,4 @@
-"""Stage 05: the host's kernel is made to panic, once, and the dump that this must leave is looked for and looked into."""
+"""Stage 05: the host's kernel is made to panic, once, and the dump that this must leave is looked into."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kdumpkit.hosts.files import FileContent, read_files
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
-from kdumpkit.runbook.dumps import check_dump_ends, check_dump_log, list_dumps
+from kdumpkit.runbook.dumps import check_dump_ends, check_test_label, list_dumps
 from kdumpkit.runbook.figures import crash_timeline, dump_space
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
@@ -220,7 +220,9 @@ class PanicTest(Stage):
         if dmesg_path:
             state = read_files(self.target, [str(dmesg_path)], max_bytes=LOG_BYTES)[str(dmesg_path)]
             data = state.data if isinstance(state, FileContent) else b""
-            findings.append(check_dump_log(data, str(intent["label"]), str(dmesg_path), state.record))
+            findings.append(
+                check_test_label("panic_test.log_label", data, str(intent["label"]), str(dmesg_path), (state.record,))
+            )
             last = data.decode("utf-8", "replace").splitlines()[-30:]
             texts = (Verbatim(f"the end of {dmesg_path}", "\n".join(last)),)
         return StepReport(title, findings=tuple(findings), texts=texts)

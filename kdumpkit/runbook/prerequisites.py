@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from kdumpkit.actions.packages import missing_packages, plan_install
 from kdumpkit.actions.plan import Plan
+from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.debug_symbols import check_debug_symbols
 from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
 from kdumpkit.checks.finding import Finding, Status
@@ -20,7 +21,6 @@ from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport
-from kdumpkit.runbook.symbols import find_symbols_command
 
 
 class Prerequisites(Stage):
@@ -142,7 +142,7 @@ class Prerequisites(Stage):
         )
 
     def _symbols_here(self, build_id: str) -> dict[str, Any]:
-        command = find_symbols_command(build_id, self.uname.release, self.parameters.vmlinux)
+        command = symbols_search_command(build_id, self.uname.release, self.parameters.vmlinux)
         found: dict[str, Any] = json.loads(self.session.here.run(command).checked().stdout)
         return found
 

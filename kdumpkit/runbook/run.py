@@ -17,12 +17,18 @@ from typing import Any, Protocol
 import kdumpkit
 from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, sign_manifest, write_manifest
-from kdumpkit.evidence.transcript import Transcript, read_transcript, write_synced
+from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, Transcript, read_transcript, write_synced
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
 from kdumpkit.evidence.verify import RESULT, result_bytes
 from kdumpkit.parameters import FIELDS, Parameters
 from kdumpkit.runbook.lock import lock_here
-from kdumpkit.runbook.session import STAGES, evidence_root, new_run_dir, unfinished_run_dir
+from kdumpkit.runbook.session import (
+    STAGES,
+    check_evidence_dir,
+    evidence_root,
+    new_run_dir,
+    unfinished_run_dir,
+)
 
 #: the installed packages whose versions the manifest names
 _VERSIONED = ("papermill", "nbclient", "nbformat", "nbval", "ipykernel", "matplotlib", "drgn", "pydantic")
@@ -41,6 +47,8 @@ class Listener(Protocol):
 class RunOutcome:
     """Where a run's evidence lies and how it ended."""
 
+    host: str
+    mode: str
     run_dir: Path
     verdict: RunVerdict
     report: Path
@@ -63,14 +71,9 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     same, unless the host cannot be talked to. ``resume`` goes on with the newest unsealed run from the first
     stage that has no good end.
     """
-    # nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
-    # wherever this package is installed; without it nbformat is imported in a tenth of the time
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    # only here: papermill is not imported by anything that a notebook imports
-    from kdumpkit.runbook.execute import execute_notebook, warm_kernels
-
+    execute = _import_execute()
     templates = notebooks_dir()
-    with warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
+    with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
         run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
         run_dir.mkdir(parents=True, exist_ok=True)
         transcript = Transcript(run_dir)
@@ -85,7 +88,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                 listener.stage_begins(stage, number, len(STAGES))
                 progress_file = Path(temporary) / f"{stage}.progress"
                 with _watched(progress_file, listener):
-                    execution = execute_notebook(
+                    execution = execute.execute_notebook(
                         templates / f"{stage}.ipynb",
                         run_dir / f"{stage}.ipynb",
                         given,
@@ -103,21 +106,69 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
         return seal(run_dir, parameters)
 
 
+def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutcome:
+    """Execute the six notebooks from a recording into ``output``, which becomes an evidence folder of that run.
+
+    Nothing is reached but the recording. Raises UsageError where ``output`` exists already.
+    """
+    execute = _import_execute()
+    records = read_transcript(check_evidence_dir(recording))
+    if output.exists():
+        raise UsageError(f"{output} exists already", f"name another folder, or remove it: rm -r {output}")
+    output.mkdir(parents=True)
+    for name in (TRANSCRIPT, BLOBS, "console.log"):
+        if (recording / name).is_dir():
+            shutil.copytree(recording / name, output / name)
+        elif (recording / name).exists():
+            shutil.copyfile(recording / name, output / name)
+    given = {record.stage: dict(record.data["given"]) for record in records if record.kind == "stage"}
+    with execute.warm_kernels() as server:
+        for number, stage in enumerate((stage for stage in STAGES if stage in given), 1):
+            listener.stage_begins(stage, number, len(given))
+            execute.execute_notebook(
+                notebooks_dir() / f"{stage}.ipynb",
+                output / f"{stage}.ipynb",
+                given[stage],
+                server,
+                on_cell=listener.step_begins,
+                replay_dir=output,
+            )
+            listener.stage_ends(_verdict_of(output, stage))
+    return _write_results(output)
+
+
+def _import_execute() -> Any:
+    # nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
+    # wherever this package is installed; without it nbformat is imported in a tenth of the time
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    # only here: papermill is not imported by anything that a notebook imports
+    from kdumpkit.runbook import execute
+
+    return execute
+
+
 def seal(run_dir: Path, parameters: Parameters) -> RunOutcome:
     """Write the result, the report and the manifest of a run, and sign it where a key is given."""
-    from kdumpkit.render.report import write_report
-
     console = Path(parameters.console_log).expanduser() if parameters.console_log else None
     if console is not None and console.is_file():
         shutil.copyfile(console, run_dir / "console.log")
-    verdict = judge(read_transcript(run_dir), STAGES)
-    Transcript(run_dir).append("seal", {"status": verdict.status})
+    Transcript(run_dir).append("seal", {"status": judge(read_transcript(run_dir), STAGES).status})
+    outcome = _write_results(run_dir)
+    if parameters.signing_key:
+        sign_manifest(run_dir, Path(parameters.signing_key))
+    return outcome
+
+
+def _write_results(run_dir: Path) -> RunOutcome:
+    from kdumpkit.render.report import write_report
+
+    records = read_transcript(run_dir)
+    verdict = judge(records, STAGES)
+    parameters = next(record.data["parameters"] for record in records if record.kind == "stage")
     write_synced(run_dir / RESULT, result_bytes(verdict))
     report = write_report(run_dir, STAGES)
     write_manifest(run_dir, STAGES)
-    if parameters.signing_key:
-        sign_manifest(run_dir, Path(parameters.signing_key))
-    return RunOutcome(run_dir, verdict, report)
+    return RunOutcome(str(parameters["host"]), str(parameters["mode"]), run_dir, verdict, report)
 
 
 def _resumed_dir(parameters: Parameters) -> Path:

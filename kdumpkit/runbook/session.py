@@ -111,7 +111,7 @@ class Session:
             self._noted.append((kind, kept))
 
     def recall(self, kind: str) -> list[Mapping[str, Any]]:
-        """What was noted under ``kind`` in this run, oldest first: by earlier stages, earlier attempts, and this one."""
+        """What was noted under ``kind`` in this run, oldest first, by this attempt and all before it."""
         earlier = [record.data for record in self._earlier if record.kind == kind]
         if isinstance(self._record, Playback):
             return earlier + [record.data for record in self._record.own if record.kind == kind]

@@ -21,6 +21,8 @@ from kdumpkit.vmcore.view import ByteView
 
 #: so much of the bitmap and of the descriptors is in memory at a time
 _CHUNK_BYTES = PAGE_DESCRIPTOR_BYTES * 65536
+#: two bits for each page of 256 TiB
+_MOST_BITMAP_BYTES = 16 << 30
 
 
 class DumpState(StrEnum):
@@ -103,6 +105,10 @@ def require_whole(path: Path) -> Completeness:
 def _compare(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
     if header.kdump is None:
         return _compare_elf(header, view, name)
+    if header.kdump.bitmap_blocks * header.kdump.block_size_bytes > min(header.size_bytes, _MOST_BITMAP_BYTES):
+        # seen before anything is read: a damaged number must not make a loop over an exabyte of zeros
+        reason = f"{name} is cut off before its table of pages, or its header is damaged"
+        return Completeness(DumpState.TRUNCATED, reason, header.size_bytes, header)
     end = header.flattened_end
     cut = end.reason if end is not None and not end.marked else ""
     if view.size_bytes < header.kdump.descriptors_offset:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from kdumpkit.command import Command
-from kdumpkit.errors import KdumpkitError
+from kdumpkit.command import Command, CommandResult, explain_exit_status
+from kdumpkit.errors import KdumpkitError, VmcoreError
 from kdumpkit.vmcore.log_buf import read_log_buf
 from kdumpkit.vmcore.log_record import KernelLog
 from kdumpkit.vmcore.memory import DumpMemory, open_memory
@@ -28,6 +28,20 @@ def dump_log_command(vmcore: Path, python: str = sys.executable, timeout_s: floa
     """Prints the dump's kernel log; exit status 1 and a sentence on stderr where there is none."""
     argv = (python, "-m", "kdumpkit.vmcore.dmesg", str(vmcore))
     return Command(argv, timeout_s=timeout_s, title=f"kernel log of {vmcore.name}")
+
+
+def parse_dumped_log(result: CommandResult) -> bytes:
+    """The log out of what :func:`dump_log_command` gave. Raises VmcoreError with the sentence that it printed."""
+    if result.exit_status == 0:
+        return result.stdout
+    said = result.stderr.decode("utf-8", "replace").splitlines()
+    # libkdumpfile announces each flattened file on stderr
+    said = [line for line in said if line.strip() and "flattened format; if open fails" not in line]
+    raise VmcoreError(
+        "the kernel's log cannot be read out of the dump: "
+        + (said[0][:500] if said else f"the process that read it ended with {explain_exit_status(result.exit_status)}"),
+        said[1].strip().removeprefix("next: ")[:300] if len(said) > 1 else "",
+    )
 
 
 def makedumpfile_log_command(vmcore: str, out: str, timeout_s: float = 300) -> Command:

@@ -21,7 +21,7 @@ HEADER_BYTES = 4096
 _TYPE_FLAT = 1
 _SEGMENT = struct.Struct(">qq")
 _END = -1
-#: 24 bytes of index each; makedumpfile's segments are about 30 kB, so this is a dump of some 500 GB
+#: 32 bytes of index each; makedumpfile's segments are about 30 kB, so this is a dump of some 500 GB
 _MOST_SEGMENTS = 16_000_000
 #: no segment of makedumpfile's is longer than its write cache (4 MiB); far beyond that it is damage
 _LONGEST_SEGMENT = 1 << 31

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kdumpkit.distributions import distribution_for
 from kdumpkit.distributions.answers import BootLoaderEdit
@@ -196,3 +199,36 @@ def test_read_back_of_another_system_does_not_count_and_none_is_not_success() ->
     assert not back.ok
     with pytest.raises(GateClosed, match="missing"):
         DEBIAN.read_back_crashkernel({}, "256M")
+
+
+WORD = st.sampled_from(
+    ["quiet", "a=b", "crashkernel=1M", "crashkernel=", "xcrashkernel=2", "crashkernel=1G-:2M@3M", "\u00e9"]
+)
+LINE = st.builds(
+    lambda name, quote, words, tail: f"{name}={quote}{' '.join(words)}{quote}{tail}",
+    st.sampled_from(["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"]),
+    st.sampled_from(["'", '"']),
+    st.lists(WORD, max_size=5),
+    st.sampled_from(["", "  ", " # crashkernel=9M"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    grub=st.lists(LINE, max_size=4),
+    packaged=st.none() | st.lists(LINE, max_size=2),
+    own=st.none() | st.lists(LINE, max_size=2),
+)
+def test_whatever_the_assignments_are_one_value_is_left_and_nothing_else_is_touched(
+    grub: list[str], packaged: list[str] | None, own: list[str] | None
+) -> None:
+    parts = {GRUB: grub, PACKAGED: packaged, OWN: own}
+    files = {
+        path: "".join(f"{line}\n" for line in lines).encode() for path, lines in parts.items() if lines is not None
+    }
+    edit = DEBIAN.edit_crashkernel(files, "256M")
+    with tempfile.TemporaryDirectory() as directory:
+        before = [w for w in sourced(files, Path(directory, "before")) if not w.startswith("crashkernel=")]
+        words = sourced(after(files, edit), Path(directory, "after"))
+    assert crashkernels(words) == ["crashkernel=256M"]
+    assert [word for word in words if not word.startswith("crashkernel=")] == before

@@ -58,7 +58,10 @@ def tree(tmp_path: Path) -> TreeHost:
 
 
 def file_states(contents: dict[str, bytes | str | None]) -> dict[str, FileState]:
-    """Bytes: the content. None: absent. "denied": not permitted. "cut": longer than the limit. Other text: unreadable."""
+    """States by path, numbered in order.
+
+    Bytes: the content. None: absent. "denied": not permitted. "cut": longer than the limit. Other text: unreadable.
+    """
     made: dict[str, FileState] = {}
     for record, (path, content) in enumerate(contents.items()):
         if isinstance(content, bytes):

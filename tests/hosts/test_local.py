@@ -113,3 +113,10 @@ def test_root_needs_no_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert HERE.run(command("true", as_root=True)).exit_status == 0
+
+
+def test_last_words_are_the_commands_not_ours(not_root: Path) -> None:
+    script(not_root / "sudo", '#!/bin/sh\nshift 2; exec "$@"\n')
+    with pytest.raises(CommandTimeout) as caught:
+        HERE.run(command("sleep", "20", as_root=True, timeout_s=0.3))
+    assert "last words" not in caught.value.message

@@ -227,3 +227,10 @@ def test_refusal_of_sudo_says_what_to_configure(sshd: Sshd) -> None:
     finally:
         refuses.unlink()
     assert "ops ALL=(root) NOPASSWD: ALL" in caught.value.hint
+
+
+def test_time_out_under_sudo(sshd: Sshd) -> None:
+    with sshd.host("sudoers") as host, pytest.raises(CommandTimeout, match="was ended") as caught:
+        host.run(command("sleep", "20", as_root=True, timeout_s=0.5))
+    assert "last words" not in caught.value.message
+    (sshd.directory / "sudo-argv").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -145,7 +146,7 @@ def test_probe_drops_a_dead_connection_and_logs_in_anew(sshd: Sshd, wire: Wire) 
         assert host.probe(5)
         wire.dead.set()
         started = time.monotonic()
-        assert not host.probe(2)
+        assert not host.probe(1)
         assert time.monotonic() - started < 8
         wire.dead.clear()
         assert host.probe(5)
@@ -169,13 +170,29 @@ def test_disconnect_leaves_no_process_and_no_file(web01: SshHost) -> None:
     web01.disconnect()
 
 
+def test_fork_that_ends_does_not_take_the_connection_along(sshd: Sshd) -> None:
+    code = (
+        "import os; from pathlib import Path; from kdumpkit.hosts.ssh import SshHost;"
+        "from kdumpkit.command import command;"
+        f"host = SshHost('web01', config=Path({str(sshd.config())!r})); host.run(command('true'));"
+        "pid = os.fork(); pid or exit(0); os.waitpid(pid, 0);"
+        "print(host._connection.alive, host.run(command('echo', 'still')).text.strip())"
+    )
+    before = sshd.logins()
+    assert LocalHost().run(Command((sys.executable, "-c", code))).checked().text == "True still\n"
+    assert sshd.logins() - before == 1
+
+
 def test_connection_dies_with_the_process_that_made_it(sshd: Sshd) -> None:
     config = sshd.config()
     code = (
         "import os, signal; from pathlib import Path; from kdumpkit.hosts.ssh import SshHost;"
         "from kdumpkit.command import command;"
         f"host = SshHost('web01', config=Path({str(config)!r})); host.run(command('true'));"
-        "print(host._connection._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "print(host._connection._process.pid, host._connection._directory, flush=True);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    pid = LocalHost().run(Command((sys.executable, "-c", code), accepted=(137,))).checked().text.strip()
+    said = LocalHost().run(Command((sys.executable, "-c", code), accepted=(137,))).checked().text
+    pid, directory = said.split()
     assert ended(pid)
+    shutil.rmtree(directory)

@@ -9,8 +9,9 @@ from kdumpkit.analysis.log.frames import Location, parse_location
 
 FIRST_WORDS = frozenset({"pc", "PC", "epc"})
 REGISTER_WORDS = frozenset(
-    "sp x29: x27: x26: x24: x23: x21: x20: x18: x17: x15: x14: x12: x11: x9 x8 x6 x5 x3 x2 x0 pstate: "
-    "r10: r7 r3 Flags: Control: gp t2 s1 a1 a2 a5 s2 s5 s8 s11: t5 status:".split()
+    {f"x{number}{colon}" for number in range(30) for colon in ("", ":")}
+    | {"sp", "pstate:", "r10:", "r7", "r3", "Flags:", "Control:"}
+    | {"gp", "t2", "t5", "s1", "a1", "a2", "a5", "s2", "s5", "s8", "s11:", "status:"}
 )
 
 

@@ -1,7 +1,7 @@
 """One report while it is being read: lines go in, a ``CrashBlock`` comes out.
 
-A field is filled once, by the first line that prints it: what comes later in a report is the stack of something that was
-interrupted, another processor, or the same registers printed again by panic.
+A field is filled once, by the first line that prints it: what comes later in a report is the stack of something that
+was interrupted, another processor, or the same registers printed again by panic.
 """
 
 from __future__ import annotations
@@ -66,10 +66,13 @@ class Builder:
         self.title = title
         self.first_line = self.last_line = line_number
         self.time_s = time_s
-        self.last_time_s = time_s
+        #: of the last line, as a number or as printed
+        self.last_time: float | str | None = time_s
         self.caller: str | None = None
         self.boot = 0
         self.order = 0
+        #: lines since the last that looked like part of the report
+        self.gap_lines = 0
         self.panicked = False
         self.panic_reason: str | None = None
         self.died = role is Role.DIE
@@ -173,6 +176,11 @@ class Builder:
 
     def _take_other(self, text: str, word: str, line_number: int) -> bool:
         if self.tracing and text[:1] == "<":
+            return True
+        if self.kind == "mce" and " RIP" in text and "{" in text and not self.sealed:
+            # print_mce(): "RIP !INEXACT! 10:<ffffffff81234567> {symbol+0x1/0x2}"; 10 is the kernel's segment
+            if " 10:" in text:
+                self._take_program_counter(parse_location(text), text, line_number)
             return True
         if self.module_lines and not self.sealed and not self.tracing:
             # the list goes on in the next line of print_modules(), or a mail program broke it

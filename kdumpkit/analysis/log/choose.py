@@ -2,8 +2,8 @@
 
 1. A console may hold several boots, and the capture kernel's after the crash: the last boot in which something fatal
    happened is the one.
-2. There, the report that a panic ended; if no panic was printed (kdump starts before it), the first fatal report: a second
-   oops is most often the consequence of the first.
+2. There, the report that a panic ended; if no panic was printed (kdump starts before it), the first fatal report: a
+   second oops is most often the consequence of the first.
 3. Of fatal reports in a row, each soon after the other, the first: an oops, then init killed or a stack found overrun.
 4. A KASAN report just before names the bad access that the fatal report is the consequence of.
 5. Where nothing is fatal, the first report; but a hang beats a warning that is long past.
@@ -30,8 +30,8 @@ def related(earlier: Builder, later: Builder, within_s: float = RELATED_S) -> bo
     """Whether the second report began so soon after the first that it is likely its consequence."""
     if earlier.boot != later.boot:
         return False
-    if earlier.last_time_s is not None and later.time_s is not None:
-        return abs(later.time_s - earlier.last_time_s) <= within_s
+    if earlier.last_time is not None and later.time_s is not None:
+        return abs(later.time_s - float(earlier.last_time)) <= within_s
     return later.first_line - earlier.last_line <= RELATED_LINES
 
 

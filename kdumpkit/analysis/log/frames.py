@@ -1,14 +1,14 @@
 """Code addresses as the kernel prints them: ``symbol+0x1/0x2 [module]``, and lines of a call trace.
 
-Source: kernel/kallsyms.c (sprint_symbol, sprint_backtrace_build_id), arch/x86/kernel/dumpstack.c (printk_stack_address),
-arch/arm64/kernel/stacktrace.c, arch/arm/kernel/traps.c (dump_backtrace_entry), arch/powerpc/kernel/process.c
-(show_stack), arch/s390/kernel/dumpstack.c (show_address).
+Source: kernel/kallsyms.c (sprint_symbol, sprint_backtrace_build_id), arch/x86/kernel/dumpstack.c
+(printk_stack_address), arch/arm64/kernel/stacktrace.c, arch/arm/kernel/traps.c (dump_backtrace_entry),
+arch/powerpc/kernel/process.c (show_stack), arch/s390/kernel/dumpstack.c (show_address).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SYMBOL = r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
 # a build id may follow the name (CONFIG_STACKTRACE_BUILD_ID), taint letters of the module may stick to it
@@ -37,8 +37,7 @@ _DECODED = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A place in the kernel's code."""
 
     symbol: str
@@ -48,10 +47,13 @@ class Location:
     module: str | None
 
 
-@dataclass(frozen=True)
-class Frame(Location):
+class Frame(NamedTuple):
     """One line of a call trace."""
 
+    symbol: str
+    #: as in ``Location``
+    offset: str | None
+    module: str | None
     #: false where the kernel marked it (``?``, ``(unreliable)``): the address lay on the stack, nothing more
     reliable: bool
     line_number: int
@@ -79,8 +81,8 @@ def parse_frame(text: str, line_number: int) -> Frame | None:
         match = _FRAME.match(text)
         if match is not None:
             # s390 sets what it took from a register instead of the back chain in parentheses: no guess from the stack
-            reliable = match["guess"] is None and match["unreliable"] is None
-            return Frame(match["symbol"], "+" + match["offset"], match["module"], reliable, line_number)
+            guess, symbol, offset, module, unreliable = match.groups()
+            return Frame(symbol, "+" + offset, module, guess is None and unreliable is None, line_number)
     if " from " in text:
         match = _FROM.match(text)
         if match is not None:

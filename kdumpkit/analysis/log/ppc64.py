@@ -11,7 +11,7 @@ from kdumpkit.analysis.log.frames import Location, parse_location
 
 FIRST_WORDS = frozenset({"NIP"})
 REGISTER_WORDS = frozenset(
-    "NIP: REGS: MSR: CFAR: IRQMASK: DAR: LR GPR00: GPR04: GPR08: GPR12: GPR16: GPR20: GPR24: GPR28:".split()
+    {f"GPR{number:02}:" for number in range(0, 32, 4)} | {"NIP:", "REGS:", "MSR:", "CFAR:", "IRQMASK:", "DAR:", "LR"}
 )
 
 

@@ -38,21 +38,31 @@ _DATE = (
 _STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})\]"
 _CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
 _ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
+# dmesg -x
+_FACILITY = r"(?:kern {0,6}: ?[a-z]{3,7} {0,6}: )?"
+# /dev/kmsg and extended netconsole: level, sequence, microseconds, flags
+_KMSG = r"(?:\d{1,3},\d{1,20},(?P<kmsg_us>\d{1,20}),[-c+](?:,caller=(?P<kmsg_caller>[TC]\d{1,10}))?[^;\n]{0,80};)?"
+# syslogd and journald: host, perhaps a facility, then "kernel:"
+_CARRIER = r"(?P<carrier>(?:[^\s\[]\S{0,80} +){0,3}?(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?"
 
 _PREFIX = re.compile(
-    r"[> ]{0,40}"
-    r"(?:<\d{1,3}>)?"
-    r"(?:\d{1,3},\d{1,20},\d{1,20},[-c+](?:,caller=(?P<kmsg_caller>[TC]\d{1,10}))?[^;\n]{0,80};)?"
-    r"(?:\[?" + _DATE + r"\]?[ \t]+(?P<carrier>(?!\[)[^\n]{0,200}?\b(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?)?"
-    r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?"
-    r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
+    r"[> ]{0,40}(?:<\d{1,3}>)?"
+    + _FACILITY
+    + _KMSG
+    + (r"(?:\[?" + _DATE + r"\]?[ \t]+" + _CARRIER + r")?")
+    + (r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?")
+    + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
-# what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
-_COMMON = re.compile(r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)")
+#: what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
+COMMON_PREFIX = re.compile(r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)")
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
-    r"[> ]{0,40}\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d\d)?:\d\d(?::\d\d(?:[.,]\d+)?(?: \d{4})?)?|"
-    r"[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d|  ?[+<] *\d+\.\d+>?| *\+\d+\.\d+)\]" + _CALLER.format("caller") + " ?"
+    r"[> ]{0,40}"
+    + _FACILITY
+    + r"\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?"
+    + r"|[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d| *[+<] *\d+\.\d+>?)\]"
+    + _CALLER.format("caller")
+    + " ?"
 )
 _WALL = re.compile(r" ?kernel: ?(?=\S)")
 # a syslog line of another program is no kernel message, whatever it says
@@ -60,15 +70,15 @@ _SYSLOG = re.compile(
     r"[> ]{0,40}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: "
 )
 _SUBSYSTEMS = frozenset(
-    "kernel watchdog rcu mce nmi sysrq usercopy list_add list_del kasan ghes traps refcount_t BUG WARNING INFO Oops RIP IP "
-    "CPU PANIC NIP LR PC pc lr Code Hardware".split()
+    {"kernel", "watchdog", "rcu", "mce", "nmi", "sysrq", "usercopy", "kasan", "traps", "refcount_t"}
+    | {"BUG", "WARNING", "INFO", "Oops", "RIP", "IP", "CPU", "PANIC", "NIP", "LR", "Code"}
 )
 _INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
 
 
 def parse_message(line: str) -> Message | None:
     """The message of one line; None for a line that another program than the kernel wrote to syslog."""
-    match = _COMMON.match(line)
+    match = COMMON_PREFIX.match(line)
     if match is not None:
         stamp, caller = match.groups()
         return Message(line[match.end() :].strip(), float(stamp), caller, True)
@@ -79,6 +89,8 @@ def parse_message(line: str) -> Message | None:
             caller = match["caller"] or match["kmsg_caller"]
             text = line[match.end() :]
             return Message(text.strip(), None if stamp is None else float(stamp), caller, True)
+        if match["kmsg_us"] is not None:
+            return Message(line[match.end() :].strip(), int(match["kmsg_us"]) / 1e6, match["kmsg_caller"], True)
     syslog = _SYSLOG.match(line)
     if syslog is not None:
         if syslog["tag"] not in _SUBSYSTEMS:
@@ -96,7 +108,7 @@ def parse_message(line: str) -> Message | None:
         return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
     if match is None or not line[: match.end()].strip(" >"):
         return Message(line.lstrip("> \t").rstrip(), None, None, False)
-    return Message(line[match.end() :].strip(), None, match["kmsg_caller"], True)
+    return Message(line[match.end() :].strip(), None, None, True)
 
 
 def split_glued(message: Message) -> list[Message]:

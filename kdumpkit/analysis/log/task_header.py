@@ -17,14 +17,16 @@ _RELEASE = r"(?P<release>\d[\w.+~-]{0,120}|[a-z][\w.+~-]{0,120}(?= #\d))"
 _REST = r"(?: +(?P<version>[^\n]{0,200}))?"
 
 _CPU_TASK = re.compile(
-    r"CPU: (?P<cpu>\d{1,6})(?: UID: \d{1,10})? PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{0,64}?)(?= Kdump: | Not tainted| Tainted: |$)"
+    r"CPU: (?P<cpu>\d{1,6})(?: UID: \d{1,10})? PID: (?P<pid>\d{1,10}) "
+    r"Comm: (?P<comm>.{0,64}?)(?= Kdump: | Not tainted| Tainted: |$)"
 )
 _PID_TASK = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: *(?P<comm>.{0,64}?)(?= Not tainted| Tainted: |$)")
 _CPU_OLD = re.compile(r"CPU: (?P<cpu>\d{1,6}) +(?=Not tainted|Tainted: )")
 _CPU_ALONE = re.compile(r"CPU:? (?P<cpu>\d{1,6}):?$")
 _PROCESS = re.compile(r"Process (?P<comm>.{1,64}?) \(pid: (?P<pid>\d{1,10})[,)]")
 _TASK_PPC = re.compile(
-    r"TASK = [0-9a-f]{8,16}\[(?P<pid>\d{1,10})\] '(?P<comm>[^']{0,64})' THREAD: [0-9a-f]{8,16}(?: CPU: (?P<cpu>\d{1,6}))?"
+    r"TASK = [0-9a-f]{8,16}\[(?P<pid>\d{1,10})\] '(?P<comm>[^']{0,64})' "
+    r"THREAD: [0-9a-f]{8,16}(?: CPU: (?P<cpu>\d{1,6}))?"
 )
 _STATE = re.compile(_TAINT + r"\s*\(?" + _RELEASE + _REST)
 _STATE_ONLY = re.compile(_TAINT)

@@ -16,7 +16,24 @@ _SEGMENT = re.compile(r"[RE]IP: ([0-9a-f]{2,8}):")
 
 FIRST_WORDS = frozenset({"RIP:", "RIP", "IP:", "EIP:", "EIP"})
 REGISTER_WORDS = frozenset(
-    "RAX: RDX: RBP: RSP: R10: R13: FS: CS: CR2: DR0: DR3: PKRU: EAX: ESI: DS: CR0: DR2: ORIG_RAX:".split()
+    {
+        "RAX:",
+        "RDX:",
+        "RBP:",
+        "RSP:",
+        "R10:",
+        "R13:",
+        "FS:",
+        "CS:",
+        "DS:",
+        "CR0:",
+        "CR2:",
+        "DR0:",
+        "DR2:",
+        "DR3:",
+        "PKRU:",
+    }
+    | {"EAX:", "ESI:", "ORIG_RAX:"}
 )
 
 

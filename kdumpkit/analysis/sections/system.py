@@ -19,7 +19,7 @@ class System:
     command_line: str
     #: as of the last tick, time asleep counted
     uptime_s: float
-    #: letters of Documentation/admin-guide/tainted-kernels.rst; "" where nothing tainted the kernel
+    #: letters of Documentation/admin-guide/tainted-kernels.rst (G: no proprietary module); "" where nothing tainted it
     taint: str
     cpus_online: int
 
@@ -34,7 +34,7 @@ def read_system(session: DrgnSession) -> System:
     return System(
         command_line=raw.decode("utf-8", "replace").rstrip("\n")[:_LONGEST_COMMAND_LINE],
         uptime_s=round(uptime(program), 3),
-        taint=tainted(program),
+        taint="".join(tainted(program).split()),
         cpus_online=sum(1 for _ in for_each_online_cpu(program)),
     )
 

@@ -129,6 +129,8 @@ FLAVOUR = Flavour(
     hostname="kdumpkit-lab",
     packages=(
         "systemd-sysv",
+        # systemctl of a login that is not root needs it
+        "dbus",
         "udev",
         "kmod",
         "procps",

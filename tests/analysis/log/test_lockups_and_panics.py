@@ -1,5 +1,7 @@
 """Reports that are no oops: lockups, stalls, hung tasks, panics of all callers, hardware. All values are invented."""
 
+# ruff: noqa: E501  the kernel prints long lines
+
 from __future__ import annotations
 
 import pytest
@@ -37,7 +39,9 @@ def test_soft_lockup_with_panic_keeps_the_stack_of_the_processor() -> None:
 
 
 def test_soft_lockup_of_2_6_32() -> None:
-    block = fatal("BUG: soft lockup - CPU#3 stuck for 67s! [widgetd:2200]\nCPU 3 \nPid: 2200, comm: widgetd Not tainted 2.6.32-71.el6.x86_64 #1 X\n")
+    block = fatal(
+        "BUG: soft lockup - CPU#3 stuck for 67s! [widgetd:2200]\nCPU 3 \nPid: 2200, comm: widgetd Not tainted 2.6.32-71.el6.x86_64 #1 X\n"
+    )
     assert (block.kind, block.cpu, block.pid, block.kernel_release) == ("soft_lockup", 3, 2200, "2.6.32-71.el6.x86_64")
 
 
@@ -102,7 +106,10 @@ def test_rcu_stall_shows_the_processor_that_stalls() -> None:
     )
     assert (block.kind, block.cpu, block.pid, block.rip_symbol) == ("rcu_stall", 6, 1500, "widget_loop")
     assert fatal("INFO: rcu_sched_state detected stall on CPU 3 (t=15000 jiffies)\n").kind == "rcu_stall"
-    assert fatal("[1.0] INFO: rcu_sched self-detected stall on CPU { 3}  (t=60000 jiffies g=1 c=0 q=0)\n").kind == "rcu_stall"
+    assert (
+        fatal("[1.0] INFO: rcu_sched self-detected stall on CPU { 3}  (t=60000 jiffies g=1 c=0 q=0)\n").kind
+        == "rcu_stall"
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +139,9 @@ def test_rcu_stall_shows_the_processor_that_stalls() -> None:
     ],
 )
 def test_panic_alone(reason: str, kind: str) -> None:
-    block = fatal(f"[ 5.000001] Kernel panic - not syncing: {reason}\n[ 5.000002] {HEADER}[ 5.000003] Call Trace:\n[ 5.000004]  panic+0x1/0x2\n")
+    block = fatal(
+        f"[ 5.000001] Kernel panic - not syncing: {reason}\n[ 5.000002] {HEADER}[ 5.000003] Call Trace:\n[ 5.000004]  panic+0x1/0x2\n"
+    )
     assert (block.kind, block.panicked, block.panic_reason) == (kind, True, reason)
     assert (block.comm, block.pid, block.cpu, block.tainted) == ("widgetd", 1500, 9, "")
     assert block.call_trace == ("panic",)
@@ -153,7 +162,9 @@ def test_sysrq_that_writes_to_null() -> None:
         "CPU: 1 PID: 900 Comm: bash Not tainted 3.10.0-957.el7.x86_64 #1\n"
     )
     assert (block.kind, block.rip_symbol, block.pid, block.panicked) == ("sysrq", "sysrq_handle_crash", 900, False)
-    block = fatal("[ 1.0] sysrq: Trigger a crash\n[ 1.1] Kernel panic - not syncing: sysrq triggered crash\n[ 1.2] " + HEADER)
+    block = fatal(
+        "[ 1.0] sysrq: Trigger a crash\n[ 1.1] Kernel panic - not syncing: sysrq triggered crash\n[ 1.2] " + HEADER
+    )
     assert (block.kind, block.panicked, block.pid) == ("sysrq", True, 1500)
 
 
@@ -220,7 +231,13 @@ def test_warning_with_panic_on_warn() -> None:
 
 def test_warning_of_6_19() -> None:
     block = fatal("[ 5.0] WARNING: fs/widget.c:829 at widget_put+0x334/0x430, CPU#1: widget exec/5830\n")
-    assert (block.kind, block.cpu, block.comm, block.pid, block.rip_symbol) == ("warning", 1, "widget exec", 5830, "widget_put")
+    assert (block.kind, block.cpu, block.comm, block.pid, block.rip_symbol) == (
+        "warning",
+        1,
+        "widget exec",
+        5830,
+        "widget_put",
+    )
 
 
 def test_messages_that_only_sound_like_reports() -> None:

@@ -1,5 +1,7 @@
 """arm64, arm, powerpc, s390 and riscv reports. All names and numbers are invented."""
 
+# ruff: noqa: E501  the kernel prints long lines
+
 from __future__ import annotations
 
 from kdumpkit.analysis.log import CrashBlock, read_crash
@@ -65,11 +67,16 @@ def test_arm64_of_4_x() -> None:
 
 
 def test_arm64_bug_abort_and_serror() -> None:
-    assert fatal("[ 1.0] kernel BUG at mm/widget.c:12!\n[ 1.1] Internal error: Oops - BUG: 0 [#1] SMP\n").kind == "bug_on"
-    assert fatal("[ 1.0] Internal error: Oops - BUG: 00000000f2000800 [#1] SMP\n").kind == "bug_on"
-    assert fatal("[ 1.0] Internal error: synchronous external abort: 0000000096000010 [#1] SMP\n").kind == "external_abort"
     assert (
-        fatal("[ 1.0] Unhandled fault: synchronous external abort (0x96000010) at 0xffff00000abc0004\n").kind == "external_abort"
+        fatal("[ 1.0] kernel BUG at mm/widget.c:12!\n[ 1.1] Internal error: Oops - BUG: 0 [#1] SMP\n").kind == "bug_on"
+    )
+    assert fatal("[ 1.0] Internal error: Oops - BUG: 00000000f2000800 [#1] SMP\n").kind == "bug_on"
+    assert (
+        fatal("[ 1.0] Internal error: synchronous external abort: 0000000096000010 [#1] SMP\n").kind == "external_abort"
+    )
+    assert (
+        fatal("[ 1.0] Unhandled fault: synchronous external abort (0x96000010) at 0xffff00000abc0004\n").kind
+        == "external_abort"
     )
     block = fatal(
         "[ 1.000001] SError Interrupt on CPU6, code 0x00000000be000411 -- SError\n"
@@ -140,9 +147,15 @@ def test_powerpc_of_3_x_says_paging_request_for_every_address() -> None:
     head = "Oops: Kernel access of bad area, sig: 11 [#1]\nNIP [c000000000123450] .widget_get+0x10/0x60\n"
     null = fatal("Unable to handle kernel paging request for data at address 0x00000008\n" + head)
     assert (null.kind, null.rip_symbol) == ("null_deref", ".widget_get")
-    assert fatal("Unable to handle kernel paging request for data at address 0xc00c000012345678\n" + head).kind == "paging_request"
+    assert (
+        fatal("Unable to handle kernel paging request for data at address 0xc00c000012345678\n" + head).kind
+        == "paging_request"
+    )
     assert fatal("BUG: Unable to handle kernel instruction fetch (NULL pointer?)\n" + head).kind == "null_deref"
-    assert fatal("BUG: Unable to handle kernel data access on write at 0xc00c000012345678\n" + head).kind == "paging_request"
+    assert (
+        fatal("BUG: Unable to handle kernel data access on write at 0xc00c000012345678\n" + head).kind
+        == "paging_request"
+    )
 
 
 def test_powerpc_bug() -> None:

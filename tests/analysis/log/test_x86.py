@@ -1,5 +1,7 @@
 """x86 reports of kernels from 2.6.32 to 6.x. All names and numbers are invented."""
 
+# ruff: noqa: E501  the kernel prints long lines
+
 from __future__ import annotations
 
 from kdumpkit.analysis.log import CrashBlock, read_crash
@@ -147,14 +149,22 @@ def test_divide_error_and_double_fault() -> None:
 
 def test_oops_without_cause_is_known_by_its_address() -> None:
     head = "[ 1.000002] Oops: 0002 [#1] SMP\n[ 1.000003] RIP: 0010:widget_set+0x1/0x2\n"
-    assert fatal(head + "[ 1.000004] CR2: 0000000000000020 CR3: 0000000012345000 CR4: 00000000000006f0\n").kind == "null_deref"
+    assert (
+        fatal(head + "[ 1.000004] CR2: 0000000000000020 CR3: 0000000012345000 CR4: 00000000000006f0\n").kind
+        == "null_deref"
+    )
     assert fatal(head + "[ 1.000004] CR2: ffffc90012345678 CR3: 0000000012345000\n").kind == "paging_request"
     assert fatal(head).kind == "oops"
 
 
 def test_xen_segments() -> None:
     head = "[ 1.000002] BUG: unable to handle kernel paging request at ffffc90000abc000\n"
-    assert fatal(head + "[ 1.000003] RIP: e030:[<ffffffff81001234>]  [<ffffffff81001234>] widget_map+0x4/0x10\n").rip_symbol == "widget_map"
+    assert (
+        fatal(
+            head + "[ 1.000003] RIP: e030:[<ffffffff81001234>]  [<ffffffff81001234>] widget_map+0x4/0x10\n"
+        ).rip_symbol
+        == "widget_map"
+    )
     assert fatal(head + "[ 1.000003] RIP: e033:[<00007f0011223344>] looks_like+0x1/0x2\n").rip_symbol is None
 
 
@@ -180,7 +190,12 @@ def test_32_bit() -> None:
         "EIP: 0060:[<c0412345>] EFLAGS: 00010246 CPU: 0\n"
         "EIP is at widget_next+0x15/0x40\n"
     )
-    assert (block.rip_symbol, block.pid, block.comm, block.kernel_release) == ("widget_next", 12, "events/0", "2.6.32-5-686")
+    assert (block.rip_symbol, block.pid, block.comm, block.kernel_release) == (
+        "widget_next",
+        12,
+        "events/0",
+        "2.6.32-5-686",
+    )
 
 
 def test_lines_of_decode_stacktrace() -> None:

@@ -12,10 +12,17 @@ from kdumpkit.analysis.log.kinds.rule import Role, Rule
 
 __all__ = ["LITERALS", "RULES", "Role", "Rule"]
 
-#: in the order in which they are tried: what names a cause comes before die()'s line, what is certain before what is not
+#: in the order in which they are tried: what names a cause before die()'s line, what is certain before what is not
 RULES: tuple[Rule, ...] = (*hardware.RULES, *lockups.RULES, *faults.RULES, *reports.RULES)
 
 #: a line that holds none of these opens no report
 LITERALS: tuple[bytes, ...] = tuple(
-    dict.fromkeys([b"Kernel panic - not syncing", b"Linux version ", *(lit for rule in RULES for lit in rule.literals)])
+    dict.fromkeys(
+        [
+            b"Kernel panic - not syncing",
+            b"Linux version ",
+            b"elfcorehdr=",
+            *(lit for rule in RULES for lit in rule.literals),
+        ]
+    )
 )

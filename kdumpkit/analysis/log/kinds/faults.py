@@ -22,7 +22,7 @@ DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#(
 RULES: tuple[Rule, ...] = (
     # x86 and arm say NULL where the address lies in the first page
     Rule(
-        (b"NULL pointer dereference",),
+        (b"nable to handle", b"BUG: "),
         re.compile(
             r"(?:[Uu]nable to handle kernel|BUG: [Kk]ernel) NULL pointer dereference"
             r"(?:,? (?:on|at|for|address:|in|read|write|execute|virtual|address|data|instruction|fetch))*(?:\s+"
@@ -43,15 +43,14 @@ RULES: tuple[Rule, ...] = (
         _HANDLE,
         re.compile(
             r"[Uu]nable to handle kernel (?!NULL)(?:paging request|pointer dereference|access|data|instruction fetch|"
-            r"unaligned|unknown|execute|write|read|tag)[^\[\]]{0,90}?(?:\bat (?:address |virtual address )?(?:0x)?(?=[0-9a-f]{6})"
-            + _ADDRESS
-            + r"|$|(?P<null>\(NULL))"
+            r"unaligned|unknown|execute|write|read|tag)[^\[\]]{0,90}?"
+            r"(?:\bat (?:address |virtual address )?(?:0x)?(?=[0-9a-f]{6})" + _ADDRESS + r"|$|(?P<null>\(NULL))"
         ),
         "paging_request",
         Severity.FATAL,
     ),
     Rule(
-        (b"nable to handle kernel",),
+        (b"nable to handle",),
         re.compile(r"[Uu]nable to handle kernel paging request"),
         "paging_request",
         Severity.FATAL,
@@ -63,9 +62,9 @@ RULES: tuple[Rule, ...] = (
         Severity.FATAL,
     ),
     Rule((b"ernel BUG at ",), re.compile(r"^[Kk]ernel BUG at (?!\S+:\d)"), "bug_on", Severity.FATAL),
-    Rule((b"PANIC: double fault",), re.compile(r"PANIC: double fault"), "stack_overflow", Severity.FATAL),
+    Rule((b"PANIC",), re.compile(r"PANIC: double fault"), "stack_overflow", Severity.FATAL),
     Rule(
-        (b"stack guard page",),
+        (b"BUG: ",),
         re.compile(r"BUG: (?:\w+ )?stack guard page was hit at"),
         "stack_overflow",
         Severity.FATAL,
@@ -88,12 +87,11 @@ RULES: tuple[Rule, ...] = (
         Severity.FATAL,
     ),
     Rule(
-        (b"SError",),
+        (b"SError", b"Bad mode in Error"),
         re.compile(r"(?:SError Interrupt on CPU ?(?P<cpu>\d+)|Bad mode in Error handler)"),
         "serror",
         Severity.FATAL,
     ),
-    Rule((b"Bad mode in Error",), re.compile(r"Bad mode in Error handler"), "serror", Severity.FATAL),
     Rule((b" [#",), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
 )
 

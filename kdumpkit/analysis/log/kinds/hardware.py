@@ -17,13 +17,13 @@ _UNCORRECTED = r"(?=[2367abef][0-9a-f]{15}\b)"
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        (b"achine Check Exception",),
+        (b"achine Check",),
         re.compile(r"CPU (?P<mce_cpu>\d{1,6}): Machine Check Exception: +[0-9a-f]+ Bank"),
         "mce",
         Severity.FATAL,
     ),
     Rule(
-        (b"achine Check: ",),
+        (b"achine Check",),
         re.compile(r"CPU (?P<mce_cpu>\d{1,6}): Machine Check: +\d+ Bank +\d+: " + _UNCORRECTED),
         "mce",
         Severity.HANG,
@@ -32,14 +32,14 @@ RULES: tuple[Rule, ...] = (
     Rule((b"NMI received for unknown",), re.compile(r"NMI received for unknown reason"), "unknown_nmi", Severity.NOTE),
     Rule((b"rigger a crash",), re.compile(r"^(?:sysrq: )?(?:SysRq ?: )?Trigger a crash"), "sysrq", Severity.FATAL),
     Rule(
-        (b"PANIC at ",),
+        (b"PANIC",),
         re.compile(r"(?:^|\W)PANIC at (?P<bug_at>[\w./-]{1,120}:\d+):\w+\(\)"),
         "zfs_assert",
         Severity.FATAL,
     ),
     Rule(
-        (b"PANIC: ",),
-        re.compile(r"^PANIC: (?!double fault|early exception)\S"),
+        (b"PANIC",),
+        re.compile(r"^PANIC: (?!double fault|early exception|\")\S"),
         "zfs_assert",
         Severity.FATAL,
         Role.MAYBE,

@@ -13,9 +13,10 @@ from kdumpkit.analysis.log.model import Severity
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        (b"soft lockup",),
+        (b"BUG: ",),
         re.compile(
-            r"BUG: soft lockup\b[^#]{0,24}CPU#(?P<cpu>\d{1,6})(?: stuck for \d+s!(?: \[(?P<comm>.{0,64}):(?P<pid>\d{1,10})\])?|!)?"
+            r"BUG: soft lockup\b[^#]{0,24}CPU#(?P<cpu>\d{1,6})"
+            r"(?: stuck for \d+s!(?: \[(?P<comm>.{0,64}):(?P<pid>\d{1,10})\])?|!)?"
         ),
         "soft_lockup",
         Severity.HANG,
@@ -31,7 +32,7 @@ RULES: tuple[Rule, ...] = (
         Severity.HANG,
     ),
     Rule(
-        (b"Watchdog CPU:",),
+        (b"LOCKUP",),
         re.compile(r"^Watchdog CPU:(?P<cpu>\d{1,6}) (?:detected )?Hard LOCKUP"),
         "hard_lockup",
         Severity.HANG,
@@ -56,5 +57,5 @@ RULES: tuple[Rule, ...] = (
         "hung_task",
         Severity.HANG,
     ),
-    Rule((b"workqueue lockup",), re.compile(r"BUG: workqueue lockup"), "workqueue_lockup", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: workqueue lockup"), "workqueue_lockup", Severity.REPORT),
 )

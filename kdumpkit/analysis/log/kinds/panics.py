@@ -31,7 +31,7 @@ def _rule(pattern: str, kind: str, *ends: str) -> PanicRule:
 
 RULES: tuple[PanicRule, ...] = (
     _rule(
-        r"^(?:Oops: )?Fatal exception|^Oops\b|panic_on_oops|[Uu]nhandled exception|Unrecoverable exception|Unrecoverable FP",
+        r"^(?:Oops: )?Fatal exception|^Oops\b|panic_on_oops|[Uu]nhandled exception|Unrecoverable (?:exception|FP)",
         "oops",
         "die",
     ),

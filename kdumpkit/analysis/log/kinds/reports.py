@@ -3,8 +3,8 @@
 Source: kernel/panic.c (__warn), kernel/locking/lockdep.c, mm/kasan/report.c, mm/kfence/report.c, mm/kmsan/report.c,
 kernel/kcsan/report.c, lib/ubsan.c, kernel/sched/core.c, mm/page_alloc.c, mm/slub.c, arch/x86/kernel/unwind_frame.c.
 
-``WARNING:`` and ``BUG:`` are also used by messages that report nothing but a setting. What the kernel takes for a defect
-is followed by a stack; a known defect is a report at once, any other only when the stack follows.
+``WARNING:`` and ``BUG:`` are also used by messages that report nothing but a setting. What the kernel takes for a
+defect is followed by a stack; a known defect is a report at once, any other only when the stack follows.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _PLACE = r"(?P<place>[A-Za-z_.$][\w.$]{0,255}\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[[\w-
 _WARNING = (b"WARNING: ",)
 
 RULES: tuple[Rule, ...] = (
-    Rule((b"KASAN: ",), re.compile(r"BUG: KASAN: \S"), "kasan", Severity.REPORT),
-    Rule((b"KFENCE: ",), re.compile(r"BUG: KFENCE: \S"), "kfence", Severity.REPORT),
-    Rule((b"KMSAN: ",), re.compile(r"BUG: KMSAN: \S"), "kmsan", Severity.REPORT),
-    Rule((b"KCSAN: ",), re.compile(r"BUG: KCSAN: \S"), "kcsan", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: KASAN: \S"), "kasan", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: KFENCE: \S"), "kfence", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: KMSAN: \S"), "kmsan", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: KCSAN: \S"), "kcsan", Severity.REPORT),
     Rule((b"UBSAN: ",), re.compile(r"(?:^|\W)UBSAN: \S"), "ubsan", Severity.REPORT),
     # WARN() since 3.12, with processor and process
     Rule(
@@ -47,41 +47,28 @@ RULES: tuple[Rule, ...] = (
     ),
     # before 3.12
     Rule(
-        (b"WARNING: at ",),
+        _WARNING,
         re.compile(r"WARNING: at (?P<bug_at>\S{1,200}?:\d+) (?:" + _PLACE + ")?"),
         "warning",
         Severity.REPORT,
     ),
     # the lock validator and RCU's checks; INFO: and BUG: in older kernels
     Rule(
-        (
-            b"locking dependency",
-            b"lock inversion",
-            b"lock order",
-            b"recursive locking",
-            b"inconsistent lock",
-            b"suspicious RCU",
-            b"unlock balance",
-            b"held lock freed",
-            b"locks held",
-            b"lock held when",
-            b"wait context",
-            b"Nested lock",
-            b"nested lock",
-            b"non-static key",
-        ),
+        (b"WARNING: ", b"INFO: ", b"BUG: "),
         re.compile(
             r"(?:WARNING|INFO|BUG): (?:.{1,64}/\d+ )?(?:possible (?:circular|recursive|irq) lock|(?:soft|hard)irq-safe|"
-            r"[\w-]{1,24}-safe -> [\w-]{1,24}-unsafe lock order|possible \S{1,32} lock inversion|inconsistent lock state|"
-            r"suspicious (?:rcu|RCU)|bad (?:unlock|contention) balance|held lock freed|still has locks held|lock held when returning|"
-            r"locks held when returning|[Ii]nvalid wait context|[Nn]ested lock was not taken|trying to register non-static key)"
+            r"[\w-]{1,24}-safe -> [\w-]{1,24}-unsafe lock order|possible \S{1,32} lock inversion|"
+            r"inconsistent lock state|"
+            r"suspicious (?:rcu|RCU)|bad (?:unlock|contention) balance|held lock freed|still has locks held|"
+            r"locks? held when returning|[Ii]nvalid wait context|[Nn]ested lock was not taken|"
+            r"trying to register non-static key)"
         ),
         "warning",
         Severity.REPORT,
     ),
     # the frame unwinder says this once and prints no stack
     Rule(
-        (b"WARNING: kernel stack",),
+        _WARNING,
         re.compile(r"WARNING: (?:kernel|can't) .{0,24}(?:stack|unwind).{0,120} has bad .{0,8}value"),
         "warning",
         Severity.REPORT,
@@ -89,8 +76,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         (b"BUG: ",),
         re.compile(
-            r"(?:^|[\s\]:])BUG: (?:sleeping function called|scheduling while atomic|Bad page (?:state|map|cache)|Bad rss-counter|"
-            r"non-zero (?:pgtables|page table|nr_ptes)|using (?:__this_cpu|smp_processor_id)|spinlock |rwlock |rt-mutex|"
+            r"(?:^|[\s\]:])BUG: (?:sleeping function called|scheduling while atomic|Bad page (?:state|map|cache)|"
+            r"Bad rss-counter|non-zero (?:pgtables|page table|nr_ptes)|using (?:__this_cpu|smp_processor_id)|"
+            r"spinlock |rwlock |rt-mutex|"
             r"unable to handle kernel\b.{0,4}$|memory leak|Dentry |atomic |lock |mutex |corrupted |stack )"
         ),
         "warning",

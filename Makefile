@@ -1,0 +1,58 @@
+# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, bench, lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo demo-replay lab-ui test test-fast test-faults bench lint lock clean
+
+help:
+	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
+	@echo 'make demo-replay  the six notebooks from a recording of a real run (under a minute, no system package)'
+	@echo 'make lab-ui       JupyterLab on the notebooks, with the lab up'
+	@echo 'make test         all tests, one real crash among them;  make test-fast  those without a machine'
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo 'will install the locked Python packages of requirements.lock into $(VENV)/ (some 900 MB)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'kdumpkit needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)'; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'will install with apt-get: python3-venv'; apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv; \
+	  else echo 'Python here cannot make virtual environments; as root: apt-get install python3-venv'; exit 2; fi; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/kdumpkit lab run
+
+demo-replay: $(STAMP)
+	$(BIN)/kdumpkit run --replay tests/recordings/debian-12/panic-test
+
+lab-ui: $(STAMP)
+	$(BIN)/kdumpkit lab up
+	$(BIN)/jupyter lab notebooks
+
+test: $(STAMP)
+	KDUMPKIT_REQUIRE=lab,browser $(BIN)/python -m pytest
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -m 'not lab and not browser'
+
+test-faults: $(STAMP)
+	KDUMPKIT_REQUIRE=faults $(BIN)/python -m pytest -m faults
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/replay_cpu.py
+	$(BIN)/python benchmarks/lab_ratio.py
+
+lock: $(STAMP)
+	$(BIN)/pip install -q pip-tools
+	$(BIN)/pip-compile -q --generate-hashes --no-header --strip-extras --allow-unsafe --extra test \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+
+clean:
+	if [ -x $(BIN)/kdumpkit ]; then $(BIN)/kdumpkit lab down; fi
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""How fast the log reader is, and how much memory it takes.
+
+    benchmarks/log_reader.py [MEGABYTES]
+
+Reads three synthetic consoles from a file, in a process of its own each: one without a crash, one with a crash in every
+megabyte, and one that consists of crashes. Prints MB/s (10^6 bytes per second of processor time) and the peak resident memory; exit
+status 1 where a console is read at less than 20 MB/s or with more than 64 MiB above the interpreter.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+LEAST_MB_PER_S = 20.0
+MOST_MIB = 96
+REGISTER_LINES = 9
+FRAMES = 14
+
+
+def boring(seconds: float, rng: random.Random) -> str:
+    texts = (
+        f"usb 1-{rng.randrange(9)}: new high-speed USB device number {rng.randrange(99)} using xhci_hcd",
+        f"EXT4-fs (dm-{rng.randrange(9)}): mounted filesystem with ordered data mode. Quota mode: none.",
+        f'audit: type=1400 audit({seconds:.3f}:{rng.randrange(9999)}): apparmor="ALLOWED" operation="open"',
+        f"IPv6: ADDRCONF(NETDEV_CHANGE): veth{rng.randrange(10**6):x}: link becomes ready",
+        f"nfs: server 10.0.{rng.randrange(9)}.1 not responding, still trying",
+    )
+    return f"[{seconds:12.6f}] {rng.choice(texts)}\n"
+
+
+def crash(seconds: float, rng: random.Random) -> str:
+    body = [
+        f"BUG: unable to handle page fault for address: ffff{rng.randrange(1 << 48):012x}",
+        "#PF: supervisor read access in kernel mode",
+        f"Oops: 0000 [#{rng.randrange(1, 9)}] PREEMPT SMP NOPTI",
+        f"CPU: {rng.randrange(64)} PID: {rng.randrange(99999)} Comm: widgetd Tainted: G           OE      6.1.0-9 #1",
+        "Hardware name: Example Server/Board, BIOS 1.2.3 01/02/2024",
+        "RIP: 0010:widget_poll+0x1b/0x80 [widget]",
+        "Code: " + " ".join(f"{rng.randrange(256):02x}" for _ in range(64)),
+        *(
+            f"R{name}: {rng.randrange(1 << 64):016x} RBX: {rng.randrange(1 << 64):016x}"
+            for name in ("AX", "DX", "BP", "10", "13") * (REGISTER_LINES // 5 + 1)
+        ),
+        "Call Trace:",
+        " <TASK>",
+        *(f" widget_step_{rng.randrange(99)}+0x{rng.randrange(999):x}/0x{999:x} [widget]" for _ in range(FRAMES)),
+        " </TASK>",
+        "Modules linked in: " + " ".join(f"module_{number}" for number in range(60)),
+        "---[ end trace 0000000000000000 ]---",
+    ]
+    return "".join(f"[{seconds + index / 1e6:12.6f}] {text}\n" for index, text in enumerate(body))
+
+
+def write_console(path: Path, megabytes: int, crash_share: float) -> None:
+    """A console of some size; the share of its bytes that belongs to crash reports."""
+    rng = random.Random(1)
+    block, crash_bytes, seconds = [], 0, 0.0
+    size = 0
+    while size < 1_000_000:
+        seconds += 0.01
+        text = crash(seconds, rng) if crash_bytes < crash_share * (size + 1) else boring(seconds, rng)
+        if text.count("\n") > 1:
+            crash_bytes += len(text)
+        size += len(text)
+        block.append(text)
+    data = "".join(block).encode()
+    with path.open("wb") as console:
+        for _ in range(megabytes):
+            console.write(data)
+
+
+def measure(path: Path) -> int:
+    """Read one console and print what it cost."""
+    from kdumpkit.analysis.log import read_crash_file
+
+    start = time.process_time()
+    log = read_crash_file(path)
+    took = time.process_time() - start
+    size = path.stat().st_size
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rate = size / took / 1e6
+    print(f"{path.stem:10} {size / 1e6:8.0f} MB {rate:8.1f} MB/s {peak_mib:8.1f} MiB peak {log.block_count:8} reports")
+    return 0 if rate >= LEAST_MB_PER_S and peak_mib <= MOST_MIB else 1
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--measure"]:
+        return measure(Path(arguments[1]))
+    megabytes = int(arguments[0]) if arguments else 100
+    status = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, share in (("quiet", 0.0), ("ordinary", 0.005), ("crashes", 1.0)):
+            path = Path(folder) / f"{name}.log"
+            write_console(path, megabytes, share)
+            status |= subprocess.run([sys.executable, __file__, "--measure", str(path)], check=False).returncode
+            path.unlink()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

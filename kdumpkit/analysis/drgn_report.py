@@ -1,0 +1,169 @@
+"""One dump as one JSON document: ``python -m kdumpkit.analysis.drgn_report VMCORE [--vmlinux FILE]``.
+
+A process of its own, so that a death of drgn's C code takes nobody along, and so that the document can be recorded
+and played back (:func:`kdumpkit.analysis.crash_report.parse_drgn_report` reads it). drgn itself runs in a child
+of this process: where it dies, headers and VMCOREINFO are still reported, and which signal ended the rest.
+
+Exit status: 0 the dump was read (single sections may still say ``error``), 1 it could not be (the document has the
+error), 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kdumpkit.analysis.drgn_session import DrgnSession, open_session
+from kdumpkit.analysis.sections import SECTIONS, Section
+from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
+from kdumpkit.command import Command, explain_exit_status
+from kdumpkit.errors import KdumpkitError, NotAVmcore
+from kdumpkit.vmcore.completeness import Completeness, read_completeness
+from kdumpkit.vmcore.format import require_vmcore
+from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
+
+#: the same as in crash_report, which imports pydantic; this process does without, it has half a second in all
+FORMAT = "kdumpkit drgn report 1"
+
+
+def drgn_report_command(
+    vmcore: Path, vmlinux: Path | None = None, python: str = sys.executable, timeout_s: float = 300
+) -> Command:
+    """The command that prints the document. Exit status 1 is accepted: the document then has the error."""
+    argv = [python, "-m", "kdumpkit.analysis.drgn_report", str(vmcore)]
+    argv += ["--vmlinux", str(vmlinux)] if vmlinux is not None else []
+    return Command(tuple(argv), timeout_s=timeout_s, accepted=(0, 1), title=f"drgn report of {vmcore.name}")
+
+
+def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
+    """The document, as JSON's types. Raises what makes a report impossible; the rest is said section by section."""
+    found = read_completeness(vmcore)
+    require_vmcore(found.header, vmcore.name)
+    info = found.header.vmcoreinfo
+    if info is None:
+        raise NotAVmcore(
+            f"{vmcore.name} is a {found.header.described()} without VMCOREINFO, so nothing in it can be found; "
+            + found.reason,
+            "compare its size and checksum with the file on the host that crashed",
+        )
+    symbols = None if vmlinux is None else check_symbols(info, vmlinux)
+    document = _headers(found, info, symbols, vmcore.name)
+    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux))
+
+
+def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:
+    header = found.header
+    kdump = header.kdump
+    utsname = kdump.utsname if kdump is not None else {}
+    return {
+        "format": FORMAT,
+        "dump": {
+            "name": name,
+            "size_bytes": header.size_bytes,
+            "kind": header.described(),
+            "machine": header.machine,
+            "release": header.release,
+            "node": utsname.get("node") or None,
+            "version": utsname.get("version") or None,
+            "cpus": kdump.cpus if kdump is not None else None,
+            "dump_level": kdump.dump_level if kdump is not None else None,
+            "state": found.state.value,
+            "state_reason": found.reason,
+            "pages": found.pages,
+            "pages_there": found.pages_there,
+        },
+        "vmcoreinfo": {
+            "release": info.release,
+            "build_id": info.build_id,
+            "crash_time": info.crash_time,
+            "kaslr_offset": info.kaslr_offset,
+            "page_size_bytes": info.page_size_bytes,
+        },
+        "symbols": {
+            "used": symbols is not None,
+            "compared": symbols is not None and symbols.compared,
+            "build_id": None if symbols is None else symbols.build_id,
+            "reason": "no vmlinux was given" if symbols is None else symbols.reason,
+        },
+    }
+
+
+def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None) -> dict[str, Any]:
+    try:
+        session = open_session(vmcore, info, vmlinux)
+    except KdumpkitError as error:
+        return _no_sections(error.message)
+    import drgn
+
+    sections = {section.name: _read_section(section, session, (vmcore, vmlinux)) for section in SECTIONS}
+    return {"drgn": drgn.__version__, "sections": sections}
+
+
+def _no_sections(reason: str) -> dict[str, Any]:
+    return {"drgn": None, "sections": {section.name: {"error": reason} for section in SECTIONS}}
+
+
+def _read_section(section: Section[Any], session: DrgnSession, paths: tuple[Path, Path | None]) -> dict[str, Any]:
+    try:
+        if section.needs_symbols:
+            session.require_symbols()
+        return asdict(section.read(session))
+    except KdumpkitError as error:
+        return {"error": error.message}
+    except Exception as error:  # any bytes may be in a dump; one section must not stop the others
+        said = f"{type(error).__name__}: {error}"
+        for path in paths:
+            said = said.replace(str(path), path.name) if path is not None else said
+        return {"error": f"this part of the dump cannot be read: {said[:500]}"}
+
+
+def _in_child(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``read`` gives, run in a child process; each section's error where the child dies."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # nothing but the pipe may come out of here: no exit handlers, no buffers flushed twice
+        status = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "wb") as out:
+                out.write(json.dumps(read()).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        raw = answer.read()
+    _, status = os.waitpid(child, 0)
+    exit_status = os.waitstatus_to_exitcode(status)
+    if exit_status == 0:
+        content: dict[str, Any] = json.loads(raw)
+        return content
+    return _no_sections(f"the process in which drgn read the dump ended with {explain_exit_status(exit_status)}")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m kdumpkit.analysis.drgn_report", description="A dump as JSON.")
+    parser.add_argument("vmcore", type=Path)
+    parser.add_argument("--vmlinux", type=Path, help="unpacked kernel with debug symbols; its build id is compared")
+    options = parser.parse_args(arguments)
+    status = 0
+    try:
+        document = read_report(options.vmcore, options.vmlinux)
+    except KdumpkitError as error:
+        status = error.exit_status
+        said = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+        document = {"format": FORMAT, "error": said}
+        sys.stderr.write(f"{error}\n")
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

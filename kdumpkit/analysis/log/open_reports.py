@@ -1,0 +1,297 @@
+"""The reports that are open while a log is read: which message begins, continues or ends one.
+
+Lines of several processors mix on a console. Where the kernel prints callers (``[T123]``, ``[C3]``), each caller has a
+report of its own; lockups and stalls also take the lines of the processors whose stacks they ask for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from kdumpkit.analysis.log.builder import Builder
+from kdumpkit.analysis.log.choose import choose_fatal, related
+from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
+from kdumpkit.analysis.log.model import CrashBlock, Severity
+from kdumpkit.analysis.log.prefixes import Message
+
+#: a report is over after so many lines that do not look like part of one
+_GAP_LINES = 100
+#: and after so many lines in any case
+_REPORT_LINES = 5000
+#: reports open at the same time, one for each printk caller
+_OPEN_LIMIT = 32
+#: reports kept from the beginning and from the end of a log
+_KEPT_FIRST = 128
+_KEPT_LAST = 384
+
+_BANNER = re.compile(r"^Linux version (?P<release>[\w.+~-]{1,120}) \(")
+_DIE_START = re.compile(
+    r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
+    r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
+)
+_RULES_BY_LITERAL = tuple((tuple(lit.decode() for lit in rule.literals), rule) for rule in RULES)
+_ENDS = ("---[ end trace", "Rebooting in ")
+#: kinds that are followed by die(), even where its line is lost
+_DYING = frozenset(
+    {"null_deref", "paging_request", "gpf", "bug_on", "divide_error", "external_abort", "stack_overflow"}
+)
+
+
+class OpenReports:
+    """Takes messages in the order of the log."""
+
+    def __init__(self) -> None:
+        self.boot = 0
+        self.boot_count = 0
+        #: number of reports so far
+        self.order = 0
+        self.open: dict[str | None, Builder] = {}
+        self.first: list[Builder] = []
+        self.last: deque[Builder] = deque(maxlen=_KEPT_LAST)
+        self.release: dict[int, tuple[str, int]] = {}
+        #: boots of the capture kernel: what happens there is not what the machine died of
+        self.capture_boots: set[int] = set()
+
+    # --- messages ---
+
+    def take(self, message: Message, number: int) -> None:
+        """Take a message whose line holds the words of a rule."""
+        text = message.text
+        if text.startswith('PANIC: "'):
+            # the crash utility's summary, pasted above the log
+            return
+        if "Kernel panic - not syncing" in text and self._panic(message, number):
+            return
+        if text.startswith("Linux version "):
+            self._boot(text, number)
+            return
+        if "elfcorehdr=" in text and "ommand line:" in text:
+            self.capture_boots.add(self.boot)
+        for literals, rule in _RULES_BY_LITERAL:
+            if any(literal in text for literal in literals):
+                match = rule.pattern.search(text)
+                if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
+                    self._trigger(rule, match, message, number)
+                    return
+        self.feed(text, message.time_s, message.caller, number)
+
+    def feed(self, text: str, time_s: float | str | None, caller: str | None, number: int) -> None:
+        """Take any other message: one more line of an open report, or nothing."""
+        builder = self.open.get(caller) or self._route(caller)
+        if builder is None:
+            return
+        if builder.feed(text, number):
+            builder.last_line = number
+            builder.gap_lines = 0
+            builder.last_time = time_s
+            if not builder.sealed and text[0] not in "-R":
+                return
+        else:
+            builder.gap_lines += 1
+        if (
+            builder.sealed
+            or builder.gap_lines > _GAP_LINES
+            or number - builder.first_line > _REPORT_LINES
+            or text.startswith(_ENDS)
+        ):
+            self._close(builder.caller)
+
+    def _route(self, caller: str | None) -> Builder | None:
+        found = self.open.get(caller)
+        if found is not None or not self.open:
+            return found
+        newest = next(reversed(self.open.values()))
+        if caller is None or newest.caller is None:
+            return newest
+        # lockups and stalls print the stacks of other processors, which have callers of their own
+        return newest if newest.severity is Severity.HANG else None
+
+    def _trigger(self, rule: Rule, match: re.Match[str], message: Message, number: int) -> None:
+        current = self.open.get(message.caller) or (self._route(message.caller) if message.caller is None else None)
+        if current is not None and self._joins(current, rule, match, message, number):
+            current.last_line = number
+            current.gap_lines = 0
+            return
+        if current is not None:
+            self._close(current.caller)
+        builder = Builder(rule.kind, rule.severity, rule.role, message.text, number, message.time_s)
+        builder.take_groups(match.groupdict(), number)
+        if rule.role is Role.DIE:
+            _take_die(builder, message.text, rename=True)
+        elif match.groupdict().get("null"):
+            builder.kind = "null_deref"
+        self._open(builder, message.caller)
+
+    def _joins(self, current: Builder, rule: Rule, match: re.Match[str], message: Message, number: int) -> bool:
+        """Whether the message is one more line of the report that is open."""
+        fresh = not current.has_stack and not current.sealed
+        if rule.role is Role.DIE:
+            if current.severity is Severity.FATAL and not current.died and not current.panicked:
+                _take_die(current, message.text, rename=False)
+                return True
+            return False
+        if rule.role is Role.MAYBE:
+            # never the end of a report that is going on
+            return current.confirmed
+        if current.kind == rule.kind and fresh and not current.header_lines:
+            # MCEs of several banks, stalls of several processors, an assertion and its place
+            current.confirmed = True
+            if rule.kind not in ("warning", "kasan", "bug_on", "soft_lockup", "hung_task"):
+                current.take_groups(match.groupdict(), number)
+                return True
+            return False
+        if current.kind == "sysrq" and not current.died and rule.kind == "null_deref":
+            # until 4.20 the trigger wrote to address 0
+            return True
+        if (
+            current.kind == "warning"
+            and fresh
+            and rule.kind in ("hard_lockup", "soft_lockup")
+            and not current.header_lines
+        ):
+            # WARN(1, "Watchdog detected hard LOCKUP on cpu %d", ...) until 4.x
+            current.kind, current.severity, current.place = rule.kind, rule.severity, None
+            current.take_groups(match.groupdict(), number)
+            return True
+        # a warning out of the code that prints the report
+        return rule.kind == "warning" and (
+            (current.severity is Severity.HANG and fresh) or (current.tracing and "kernel stack" in message.text)
+        )
+
+    def _panic(self, message: Message, number: int) -> bool:
+        end = panics.PANIC_END.search(message.text)
+        match = end or panics.PANIC.search(message.text)
+        if match is None:
+            return False
+        reason = match["reason"].strip()
+        if end is not None and any(report.panicked and report.boot == self.boot for report in self._newest_first()):
+            # the second print of a panic; of use only where the first is lost
+            return True
+        rule = panics.find_rule(reason)
+        target = self._panicking(rule, message)
+        if target is None:
+            for key in [key for key in self.open if key == message.caller or message.caller is None]:
+                self._close(key)
+            target = Builder(rule.kind, Severity.FATAL, Role.OPEN, message.text, number, message.time_s)
+            cpu = re.search(r"LOCKUP on cpu (\d{1,6})", reason)
+            if cpu is not None:
+                target.take_groups({"cpu": cpu[1]}, number)
+            self._open(target, message.caller)
+        if not target.panicked:
+            target.panicked = True
+            target.confirmed = True
+            target.panic_reason = reason
+            target.line_numbers["panic_reason"] = number
+        target.last_line = number
+        if target.frames:
+            if self.open.get(target.caller) is target:
+                self._close(target.caller)
+        elif self.open.get(target.caller) is not target:
+            self._open(target, message.caller)
+        return True
+
+    def _panicking(self, rule: panics.PanicRule, message: Message) -> Builder | None:
+        """The report that such a panic ends: the newest that fits, of the same printk caller where that is known."""
+        fitting = [
+            builder
+            for builder in self._newest_first()
+            if builder.boot == self.boot and builder.confirmed and not builder.panicked and _ends(rule, builder)
+        ]
+        if not fitting:
+            return None
+        chosen = fitting[0]
+        if message.caller is not None:
+            return next((builder for builder in fitting if builder.caller == message.caller), chosen)
+        if not ({"die", "hung_task"} & rule.ends):
+            return chosen
+        # oopses upon oopses, tasks found hung in one pass: the first of the row
+        for builder in fitting[1:]:
+            if not related(builder, chosen):
+                break
+            chosen = builder
+        return chosen
+
+    def _boot(self, text: str, number: int) -> None:
+        banner = _BANNER.match(text)
+        if banner is None:
+            return
+        for key in list(self.open):
+            self._close(key)
+        self.boot_count += 1
+        if number > 1:
+            self.boot += 1
+        self.release[self.boot] = (banner["release"], number)
+        if len(self.release) > _KEPT_LAST:
+            del self.release[next(iter(self.release))]
+
+    # --- reports ---
+
+    def _newest_first(self) -> list[Builder]:
+        known = [*self.first[-8:], *list(self.last)[-24:], *self.open.values()]
+        return sorted({builder.order: builder for builder in known}.values(), key=lambda builder: -builder.order)
+
+    def _open(self, builder: Builder, caller: str | None) -> None:
+        if not builder.order:
+            self.order += 1
+            builder.order = self.order
+            builder.boot = self.boot
+        builder.caller = caller
+        if caller in self.open and self.open[caller] is not builder:
+            self._close(caller)
+        if len(self.open) >= _OPEN_LIMIT:
+            self._close(next(iter(self.open)))
+        self.open.pop(caller, None)
+        self.open[caller] = builder
+        builder.gap_lines = 0
+
+    def _close(self, key: str | None) -> None:
+        builder = self.open.pop(key)
+        builder.tracing = False
+        if not builder.confirmed:
+            return
+        if builder in self.first or builder in self.last:
+            return
+        if len(self.first) < _KEPT_FIRST:
+            self.first.append(builder)
+        else:
+            self.last.append(builder)
+
+    def finish(self) -> tuple[CrashBlock | None, tuple[CrashBlock, ...]]:
+        """The report of the crash, and all that were kept."""
+        for key in list(self.open):
+            self._close(key)
+        reports = sorted([*self.first, *self.last], key=lambda builder: builder.order)
+        chosen = choose_fatal([report for report in reports if report.boot not in self.capture_boots] or reports)
+        blocks: list[CrashBlock] = []
+        fatal: CrashBlock | None = None
+        for report in reports:
+            release, line = self.release.get(report.boot, (None, None))
+            block = report.finish(release, line)
+            blocks.append(block)
+            if report is chosen:
+                fatal = block
+        return fatal, tuple(blocks)
+
+
+def _take_die(builder: Builder, text: str, rename: bool) -> None:
+    builder.died = True
+    match = faults.DIE.search(text)
+    if match is None:
+        return
+    builder.oops_number = int(match["count"])
+    if rename:
+        for pattern, kind in faults.DIE_KINDS:
+            if pattern.search(match["text"]):
+                builder.kind = kind
+                break
+
+
+def _ends(rule: panics.PanicRule, builder: Builder) -> bool:
+    if builder.kind in rule.ends:
+        return True
+    if "die" in rule.ends and builder.severity is Severity.FATAL and (builder.died or builder.kind in _DYING):
+        return True
+    if "report" in rule.ends and builder.severity in (Severity.REPORT, Severity.HANG):
+        return True
+    return "init" in rule.ends and builder.severity is Severity.FATAL and (builder.header.pid == 1)

@@ -1,0 +1,80 @@
+"""What may stand in front of a kernel message."""
+
+from __future__ import annotations
+
+import pytest
+
+from kdumpkit.analysis.log import read_crash
+from kdumpkit.analysis.log.prefixes import parse_message, split_glued
+
+TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "time_s", "caller"),
+    [
+        ("[   12.345678] ", 12.345678, None),
+        ("[12345.678901][ T123] ", 12345.678901, "T123"),
+        ("[    0.000001][   C11] ", 0.000001, "C11"),
+        ("<4>[   12.345678] ", 12.345678, None),
+        ("<4>", None, None),
+        ("> > [   12.345678] ", 12.345678, None),
+        ("    [   12.345678] ", 12.345678, None),
+        ("Jul 27 15:25:15 host kernel: ", None, None),
+        ("Jul  7 15:25:15 host.example kernel: [   12.345678] ", 12.345678, None),
+        ("   Dec 25 06:52:52 host kernel: [28835.278237] ", 28835.278237, None),
+        ("2024-07-27T15:25:15.123456+02:00 host kernel: ", None, None),
+        ("2024-07-27T15:25:15.123456+02:00 host kernel: [   12.345678][  T77] ", 12.345678, "T77"),
+        ("2024-07-27 15:25:15    [   12.345678] ", 12.345678, None),
+        ("[2024-07-27 15:25:15] [   12.345678] ", 12.345678, None),
+        ("[   12.345678] host kernel: ", 12.345678, None),
+        ("[Sat Jul 27 15:25:15 2024] ", None, None),
+        ("[Jul27 15:25] ", None, None),
+        ("[  +0.000047] ", None, None),
+        ("kern  :emerg : [   12.345678] ", 12.345678, None),
+        ("4,1234,12345678,-,caller=T77;", 12.345678, "T77"),
+        ("Jul 27 15:25:15 host kern.warn kernel: [   12.345678][ T77] ", 12.345678, "T77"),
+        ("login: [   12.345678][ T77] ", 12.345678, "T77"),
+        ("[  OK  ] Started Widg[   12.345678] ", 12.345678, None),
+        ("** 3764 printk messages dropped ** [   12.345678] ", 12.345678, None),
+        (" kernel:", None, None),
+    ],
+)
+def test_prefix(prefix: str, time_s: float | None, caller: str | None) -> None:
+    message = parse_message(prefix + TEXT)
+    assert message is not None
+    assert (message.text, message.time_s, message.caller, message.prefixed) == (TEXT, time_s, caller, True)
+
+
+def test_no_prefix() -> None:
+    message = parse_message("  " + TEXT)
+    assert message is not None
+    assert (message.text, message.prefixed) == (TEXT, False)
+
+
+def test_other_programs_are_not_the_kernel() -> None:
+    assert parse_message("Dec  3 15:25:59 host libvirtd[12]: error : BUG: soft lockup") is None
+    assert parse_message("2024-07-27T15:25:15Z host widgetd: Kernel panic - not syncing: no") is None
+    # netconsole into syslog: no tag, or the kernel subsystem's own
+    message = parse_message("Dec  3 15:25:59 10.0.0.1 watchdog: " + TEXT)
+    assert message is not None
+    assert message.text == "watchdog: " + TEXT
+
+
+def test_two_writers_on_one_line() -> None:
+    message = parse_message("[   10.000001] usb 1-1: new dev[   10.000002][ T9] " + TEXT)
+    assert message is not None
+    assert [part.text for part in split_glued(message)] == ["usb 1-1: new dev", TEXT]
+
+
+def test_other_programs_between_the_lines_of_a_report() -> None:
+    log = read_crash(
+        [
+            b"Dec  3 15:25:59 host kernel: BUG: unable to handle kernel paging request at ffffc90000abc000\n",
+            b"Dec  3 15:25:59 host widgetd[9]: Process imposter (pid: 4, nothing)\n",
+            b"Dec  3 15:25:59 host widgetd[9]: CPU: 1 PID: 4 Comm: imposter Not tainted 1.0 #1\n",
+            b"Dec  3 15:25:59 host kernel: CPU: 2 PID: 8 Comm: widgetd Not tainted 3.10.0-1160.el7.x86_64 #1\r\n",
+        ]
+    )
+    assert log.fatal is not None
+    assert (log.fatal.comm, log.fatal.pid, log.fatal.line_numbers["comm"]) == ("widgetd", 8, 4)

@@ -1,0 +1,109 @@
+"""read_survey over a made-up Debian host and over this very machine."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from kdumpkit.facts import boot_id, grub_cfg, iomem, kernel_build_id, kernel_command_line, meminfo, sysctls
+from kdumpkit.facts.dump_target import FileSystemSpace
+from kdumpkit.facts.grub_cfg import GrubConfig
+from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kexec_crash import LOADED, SIZE
+from kdumpkit.facts.survey import Survey, SurveyRequest, read_survey
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.local import LocalHost
+
+from .conftest import REAL, TreeHost
+from .test_identity import DEBIAN, GOOD_BOOT, MEMINFO_TEXT
+from .test_memory import IOMEM_2G, TWO_TOKENS
+from .test_symbols import REAL_NOTES, elf
+from .test_system import DF, FINDMNT
+
+RELEASE = "6.1.0-56-cloud-amd64"
+REQUEST = SurveyRequest(("kdump-tools",), ("kexec",), ("kdump-tools.service",), "/var/crash")
+
+
+def debian_host(tree: TreeHost) -> None:
+    for path, data in (
+        ("/etc/os-release", DEBIAN),
+        *GOOD_BOOT.items(),
+        (meminfo.PATH, MEMINFO_TEXT),
+        (iomem.PATH, IOMEM_2G),
+        (kernel_command_line.PATH, TWO_TOKENS),
+        (LOADED[1], b"1\n"),
+        (SIZE[1], b"268435456\n"),
+        (kernel_build_id.NOTES, REAL_NOTES),
+        ("/etc/default/grub", (REAL / "grub").read_bytes()),
+        ("/etc/default/grub.d/kdump-tools.cfg", (REAL / "kdump-tools.cfg").read_bytes()),
+        (grub_cfg.PATHS[0], (REAL / "grub.cfg").read_bytes()),
+        ("/etc/default/kdump-tools", (REAL / "kdump-tools").read_bytes()),
+        *((path, b"0\n") for path in sysctls.PATHS),
+        (f"/boot/vmlinuz-{RELEASE}", b"x"),
+        (f"/boot/initrd.img-{RELEASE}", b"x"),
+        (f"/lib/modules/{RELEASE}/modules.dep", b"x"),
+        (f"/usr/lib/debug/boot/vmlinux-{RELEASE}", elf(REAL_NOTES)),
+    ):
+        tree.write(path, data)
+    tree.answers["dpkg-query"] = (0, b"kdump-tools\t1:1.8.1\tinstalled\n", b"")
+    tree.answers["findmnt"] = (0, FINDMNT, b"")
+    tree.answers["df"] = (0, DF, b"")
+    tree.answers["systemctl"] = (
+        0,
+        b"LoadState=loaded\nActiveState=active\nSubState=exited\nUnitFileState=enabled\n",
+        b"",
+    )
+
+
+def unknowns(survey: Survey) -> set[str]:
+    return {field.name for field in fields(survey) if isinstance(getattr(survey, field.name), Unknown)}
+
+
+def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost) -> None:
+    debian_host(tree)
+    survey = read_survey(tree, REQUEST)
+    assert unknowns(survey) == {"grub_environment"}
+    # files, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux, systemctl, df
+    assert len(tree.commands) == 10
+    assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
+    assert isinstance(survey.grub_config, GrubConfig)
+    assert isinstance(survey.dump_target, type(survey.dump_target))
+    assert survey.boot.records == (0,)  # type: ignore[union-attr]
+
+
+def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_asked_for(tree: TreeHost) -> None:
+    debian_host(tree)
+    (tree.root / "etc/default/kdump-tools").unlink()
+    survey = read_survey(tree, REQUEST)
+    assert isinstance(survey.kdump_tools, Unknown)
+    assert survey.kdump_tools.absent
+    assert not isinstance(survey.dump_target, Unknown)
+    assert survey.dump_target.directory == "/var/crash"
+    assert isinstance(survey.dump_target.space, FileSystemSpace)
+    without = read_survey(tree, SurveyRequest())
+    assert not isinstance(without.dump_target, Unknown)
+    assert isinstance(without.dump_target.space, Unknown)
+    assert {"packages", "programs", "units"} <= unknowns(without)
+
+
+def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) -> None:
+    tree.answers.update(dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find"), (127, b"", b"")))
+    survey = read_survey(tree, REQUEST)
+    known = {field.name for field in fields(survey)} - unknowns(survey)
+    assert known == {"host", "uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs"}
+    assert isinstance(survey.kexec_crash.loaded, Unknown)
+    assert isinstance(survey.sysctls.panic, Unknown)
+    assert not isinstance(survey.dump_target, Unknown)
+    assert isinstance(survey.dump_target.space, Unknown)
+
+
+def test_survey_of_this_machine() -> None:
+    survey = read_survey(LocalHost(), REQUEST, as_root=False)
+    assert not isinstance(survey.boot, Unknown)
+    assert survey.boot.boot_id == Path(boot_id.BOOT_ID).read_text().strip()
+    assert not isinstance(survey.meminfo, Unknown)
+    assert f"{survey.meminfo.total_bytes // 1024} kB" in Path(meminfo.PATH).read_text()
+    assert not isinstance(survey.command_line, Unknown)
+    assert survey.command_line.text == Path(kernel_command_line.PATH).read_text().strip()
+    assert isinstance(survey.kdump_tools, (Unknown, KdumpToolsSettings))
+    assert not isinstance(survey.mounts, Unknown)
