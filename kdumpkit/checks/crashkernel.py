@@ -162,7 +162,9 @@ def check_reservation(
     size = kexec_crash.size_bytes
     if isinstance(iomem, Iomem):
         reserved_bytes = iomem.crash_kernel_bytes
-        main_bytes = max((found.size_bytes for found in iomem.crash_kernel), default=0)
+        # the low part of a pair lies below 4 GiB and may be the larger one
+        highest = max(iomem.crash_kernel, key=lambda found: found.start, default=None)
+        main_bytes = highest.size_bytes if highest else 0
         parts = [size_text(found.size_bytes) for found in iomem.crash_kernel]
         seen = f"{size_text(reserved_bytes)} in /proc/iomem"
         if len(parts) > 1:

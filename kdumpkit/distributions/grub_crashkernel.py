@@ -53,8 +53,8 @@ def edit_grub_settings(layout: GrubLayout, files: Mapping[str, bytes], value: st
     words = effective_crashkernel(before)
     if _values(words) == tokens:
         return BootLoaderEdit(words[-1].origin.path, (), layout.regenerate, layout.generated)
-    for carrier in _carriers(layout, before, words):
-        after = _with_value(layout, before, carrier, tokens)
+    for carrier, append in _carriers(layout, before, words):
+        after = _with_value(before, carrier, append, tokens)
         if _values(effective_crashkernel(layout.ordered(after))) == tokens:
             edits = tuple(
                 FileEdit(path, before.get(path), content)
@@ -101,23 +101,25 @@ def _values(words: Sequence[CommandLineWord]) -> tuple[str, ...]:
     return tuple(word.text.removeprefix("crashkernel=") for word in words)
 
 
-def _carriers(layout: GrubLayout, files: Mapping[str, bytes], words: Sequence[CommandLineWord]) -> Iterator[str]:
+def _carriers(
+    layout: GrubLayout, files: Mapping[str, bytes], words: Sequence[CommandLineWord]
+) -> Iterator[tuple[str, bool]]:
+    # a file, and whether a line is appended to it; else the token that it has is replaced
     with_token = [path for path, content in files.items() if crashkernel_lines(content)]
     wanted = [layout.packaged_drop_in, *(word.origin.path for word in reversed(words)), *reversed(with_token)]
-    yield from dict.fromkeys(path for path in wanted if path in with_token)
-    yield layout.own_drop_in
+    for path in dict.fromkeys(path for path in wanted if path in with_token):
+        yield path, False
+    yield layout.own_drop_in, True
 
 
-def _with_value(
-    layout: GrubLayout, files: Mapping[str, bytes], carrier: str, tokens: Sequence[str]
-) -> dict[str, bytes]:
-    after = {
-        path: replace_crashkernel(content, tokens if path == carrier else (), path) for path, content in files.items()
-    }
-    if carrier == layout.own_drop_in and not crashkernel_lines(files.get(carrier, b"")):
+def _with_value(files: Mapping[str, bytes], carrier: str, append: bool, tokens: Sequence[str]) -> dict[str, bytes]:
+    kept = "" if append else carrier
+    after = {path: replace_crashkernel(text, tokens if path == kept else (), path) for path, text in files.items()}
+    if append:
         put = " ".join(f"crashkernel={token}" for token in tokens)
         line = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {put}"\n'
-        after[carrier] = after.get(carrier, b"") + line.encode()
+        content = after.get(carrier, b"")
+        after[carrier] = content + (b"" if content.endswith(b"\n") or not content else b"\n") + line.encode()
     return after
 
 

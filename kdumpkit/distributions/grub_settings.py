@@ -31,7 +31,15 @@ def _encode(text: str) -> bytes:
 
 
 def _carries_token(line: str) -> bool:
-    return "crashkernel=" in line and not line.lstrip().startswith("#")
+    # a line that is not understood counts: it has to be refused, not passed over
+    if "crashkernel=" not in line or line.lstrip().startswith("#"):
+        return False
+    match = _ASSIGNMENT.match(line.rstrip("\r"))
+    return match is None or "$(" in line or _TOKEN.search(_body(match)) is not None
+
+
+def _body(match: re.Match[str]) -> str:
+    return match["bare"] if match["quote"] is None else match["quoted"]
 
 
 def crashkernel_lines(content: bytes) -> tuple[int, ...]:
@@ -64,8 +72,7 @@ def _edited(line: str, tokens: Sequence[str], origin: str) -> str:
             f"write it as one assignment with one quoted value, or take the crashkernel= out of {origin} by hand",
         )
     quoted = match["quote"] is not None
-    body = match["quoted"] if quoted else match["bare"]
-    body = _substituted(body, tokens)
+    body = _substituted(_body(match), tokens)
     if quoted:
         return f"{match['head']}{match['quote']}{body}{match['quote']}{match['tail']}{end}"
     bare = body if re.fullmatch(r"[^\s;&|<>*?~]*", body) else f'"{body}"'

@@ -74,7 +74,7 @@ def replay(folder: Path, notebooks: Sequence[str]) -> str:
         (copy / "pytest.ini").write_text("[pytest]\n")
         unset = [n for n in os.environ if n.startswith(("KDUMPKIT_", "PYTEST_")) or n == "PYTHONWARNINGS"]
         argv = (
-            "env", *(f"--unset={name}" for name in sorted(unset)), f"MPLCONFIGDIR={temporary}/matplotlib",
+            "env", *(f"--unset={name}" for name in sorted(unset)),
             sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider",
             f"--nbval-cell-timeout={CELL_TIMEOUT_S}", *notebooks,
         )  # fmt: skip

@@ -12,6 +12,8 @@ from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 from kdumpkit.hosts.files import read_files
 
+#: splitting takes time that grows with the square of the length
+_LONGEST_VALUE = 4096
 PATHS = ("/etc/os-release", "/usr/lib/os-release")
 
 
@@ -37,6 +39,8 @@ def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
         name, equals, value = line.strip().partition("=")
         if not equals or name.startswith("#"):
             continue
+        if len(value) > _LONGEST_VALUE:
+            raise ParseError(f"{source}: the value of {excerpt(name)} is longer than {_LONGEST_VALUE} characters")
         try:
             words = shlex.split(value)
         except ValueError as error:

@@ -111,7 +111,7 @@ LARGEST_FILE_BYTES = 1 << 20
 
 
 def read_survey(host: Host, request: SurveyRequest | None = None, *, as_root: bool = True) -> Survey:
-    """Every fact about the host in nine commands, and two more for each vmlinux that is installed.
+    """Every fact about the host in eight commands; one more for a hardware watchdog, two for each vmlinux.
 
     ``as_root`` False: whatever needs root becomes Unknown(NOT_PERMITTED). Raises HostError where the host is lost.
     """

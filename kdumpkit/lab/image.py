@@ -21,6 +21,7 @@ SECTOR_BYTES = 512
 #: first sector of the root partition; GRUB's core lies between the boot sector and here
 FIRST_SECTOR = 2048
 _BOOT_CODE_BYTES = 440
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def build_image(flavour: Flavour, say: Say) -> Image:
 def remove_tree(folder: Path) -> None:
     """Remove a root tree. Raises LabError, with nothing removed, where something is still mounted in it."""
     inside = f" {folder.resolve()}/"
-    if inside in Path("/proc/self/mountinfo").read_text():
+    if inside in _MOUNTS.read_text():
         raise LabError(
             f"something is still mounted below {folder}: it is left alone", f"unmount it: umount -R {folder}/*"
         )

@@ -12,15 +12,17 @@ from kdumpkit.errors import LabError
 #: called with one line of text about what is being done
 Say = Callable[[str], None]
 
-#: a user's PATH on Debian has no sbin, where sfdisk and mke2fs are
-SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 #: C: messages that can be searched for. Nobody can answer a question of a package's script.
 ENVIRONMENT = {
-    "PATH": SEARCH_PATH,
     "LC_ALL": "C",
     "DEBIAN_FRONTEND": "noninteractive",
     "DEBCONF_NONINTERACTIVE_SEEN": "true",
 }
+
+
+def search_path() -> str:
+    """PATH with the sbin folders, where sfdisk and mke2fs are and which a user's PATH on Debian does not have."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 def run_here(
@@ -37,7 +39,7 @@ def run_here(
 
     Raises LabError, with the last lines that it printed, where it is not installed, fails, or has no end in time.
     """
-    variables = {**os.environ, **ENVIRONMENT, **(environment or {})}
+    variables = {**os.environ, **ENVIRONMENT, "PATH": search_path(), **(environment or {})}
     try:
         if log is None:
             done = subprocess.run(

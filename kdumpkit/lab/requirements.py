@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from kdumpkit.errors import LabError
-from kdumpkit.lab.process import SEARCH_PATH
+from kdumpkit.lab.process import search_path
 
 #: program → Debian package
 PROGRAMS = {
@@ -29,7 +29,7 @@ _INSTEAD = "or see a recorded run without any of it: make demo-replay"
 
 def find_program(name: str) -> str | None:
     """Full path of a program, sbin folders included; None where it is not installed."""
-    return shutil.which(name, path=SEARCH_PATH)
+    return shutil.which(name, path=search_path())
 
 
 def missing_packages(find: Callable[[str], str | None] = find_program) -> list[str]:

@@ -30,6 +30,8 @@ ln -s /proc/self/fd "$tree/dev/fd"
 mkdir -p "$tree/dev/shm" "$tree/dev/pts" "$tree/dev/disk/by-uuid"
 mount -t proc lab-proc "$tree/proc"
 mount -t sysfs -o ro lab-sys "$tree/sys"
+# Names of the archives are looked up as this machine does it; the guest's own file stays as it is below.
+mount --bind "$(readlink -f /etc/resolv.conf)" "$tree/etc/resolv.conf"
 mount -t tmpfs lab-run "$tree/run"
 mount -t tmpfs lab-tmp "$tree/tmp"
 exec chroot "$tree" "$@"
@@ -69,6 +71,7 @@ mount --bind /run/grub-probe /usr/sbin/grub-probe
 mkdir -p /boot/grub/i386-pc
 cp /usr/lib/grub/i386-pc/*.mod /usr/lib/grub/i386-pc/*.lst /boot/grub/i386-pc/
 grub-editenv /boot/grub/grubenv create
+# Left out once: the first boot has no reservation, and the next update-grub brings it.
 mv /etc/default/grub.d/kdump-tools.cfg /run/
 grub-mkconfig -o /boot/grub/grub.cfg
 mv /run/kdump-tools.cfg /etc/default/grub.d/
@@ -94,6 +97,9 @@ install -m 600 -o "$1" -g "$1" /run/authorized_keys "/home/$1/.ssh/authorized_ke
 systemctl --quiet enable kdump-tools.service ssh.service
 shift
 systemctl --quiet mask "$@"
+# An empty id would make each fresh overlay's boot a first boot, with units of its own.
+rm -f /etc/machine-id
+systemd-machine-id-setup
 mkdir -p /var/log/journal
 apt-get clean
 rm -f /etc/apt/apt.conf.d/99mmdebstrap
@@ -145,7 +151,7 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
             f"--include={','.join(flavour.packages)}",
-            f'--essential-hook=cp -a {early}/. "$1"',
+            f'--essential-hook=cp -a {shlex.quote(str(early))}/. "$1"',
             f"--essential-hook=printf '%s\\n' {_quoted_lines(flavour.preseed)} | chroot \"$1\" debconf-set-selections",
             *(flavour.suite, str(tree), "-"),
         ],
@@ -163,9 +169,6 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     packages = newest_kernels(names.decode().split(), flavour.kernel_package, flavour.kernel_count)
     say(f"kernels: {', '.join(packages)}")
     install = 'apt-get install --yes --no-install-recommends "$@"'
-    # Without this the fresh copies of /etc/resolv.conf and /etc/hostname would be needed by name lookups in here.
-    resolver = Path("/etc/resolv.conf").read_bytes()
-    (tree / "etc/resolv.conf").write_bytes(resolver)
     inside(install, *packages, what="installing the kernels")
     say(f"packages that need a kernel: {', '.join(flavour.late_packages)}")
     inside(install, *flavour.late_packages, what="installing kdump-tools")
@@ -198,14 +201,13 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     for name in flavour.masked_generators:
         (generators / name).symlink_to("/dev/null")
     keys.install_host_key(tree / "etc/ssh")
-    _write_files(tree, [file for file in flavour.files if file.path == "/etc/resolv.conf"], root_uuid)
     policy.unlink()
     shutil.rmtree(early)
     options.unlink()
     return Tree(tree, root_uuid, tuple(package.removeprefix("linux-image-") for package in packages))
 
 
-def _write_files(root: Path, files: tuple[GuestFile, ...] | list[GuestFile], root_uuid: str) -> None:
+def _write_files(root: Path, files: tuple[GuestFile, ...], root_uuid: str) -> None:
     for file in files:
         path = root / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)

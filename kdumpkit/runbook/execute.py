@@ -58,7 +58,6 @@ def execute_notebook(
     """
     environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, "PYTEST_CURRENT_TEST")}
     environment[ENV_RUN_DIR] = str(output.parent)
-    environment["MPLCONFIGDIR"] = environment.get("MPLCONFIGDIR", str(Path(server.folder.name) / "matplotlib"))
     if progress_file is not None:
         environment[ENV_PROGRESS] = str(progress_file)
     if replay_dir is not None:

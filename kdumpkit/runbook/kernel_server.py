@@ -55,7 +55,8 @@ def _import_what_notebooks_use() -> None:
     import ipykernel.ipkernel
     import ipykernel.kernelapp  # noqa: F401
     import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
+    import matplotlib.figure
+    import matplotlib.font_manager  # noqa: F401
 
     import kdumpkit.render.cell
     import kdumpkit.render.figures

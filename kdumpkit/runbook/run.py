@@ -96,10 +96,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                         on_cell=listener.step_begins,
                         progress_file=progress_file,
                     )
-                transcript.stage = stage
-                transcript.append("notebook", vars(execution))
-                transcript.stage = ""
-                after = _verdict_of(run_dir, stage)
+                after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
                 if _ends_the_run(after, parameters):
                     break
@@ -164,7 +161,7 @@ def _write_results(run_dir: Path) -> RunOutcome:
 
     records = read_transcript(run_dir)
     verdict = judge(records, STAGES)
-    parameters = next(record.data["parameters"] for record in records if record.kind == "stage")
+    parameters = next((r.data["parameters"] for r in records if r.kind == "stage"), {}) or {"host": "", "mode": ""}
     write_synced(run_dir / RESULT, result_bytes(verdict))
     report = write_report(run_dir, STAGES)
     write_manifest(run_dir, STAGES)
@@ -208,6 +205,28 @@ def _note_begin(transcript: Transcript, parameters: Parameters, templates: Path,
             },
         },
     )
+
+
+def _note_end(transcript: Transcript, stage: str, execution: Any) -> StageVerdict:
+    """Keep how the notebook ended; an end that the stage itself could not keep becomes its error."""
+    verdict = _verdict_of(transcript.folder, stage)
+    transcript.stage, transcript.attempt = stage, max(verdict.attempt, 1)
+    transcript.append("notebook", vars(execution))
+    if execution.ended != "finished" and not verdict.error:
+        if verdict.attempt == 0:
+            # it ended before the stage was opened; without a beginning it would count as never run
+            transcript.append("stage", {"run_id": transcript.folder.name, "given": {}, "parameters": {}})
+        what = {
+            "error": f"{execution.error_name}: {execution.error_text}",
+            "timeout": "a cell did not end within its time",
+            "kernel died": "the process that executed the notebook died",
+        }[execution.ended]
+        hint = "kdumpkit run HOST.yaml --resume goes on with this stage"
+        transcript.append(
+            "error", {"type": execution.error_name or execution.ended, "message": what, "hint": hint, "exit_status": 1}
+        )
+    transcript.stage, transcript.attempt = "", 0
+    return _verdict_of(transcript.folder, stage)
 
 
 def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:

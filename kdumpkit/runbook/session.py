@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Session:
         self.begin = begin
         self.replaying = isinstance(record, Playback)
         #: a person sits at the front end and can type
-        self.interactive = not self.replaying and _person_at_front_end()
+        self.interactive = _person_at_front_end()
         self.clock = RecordedClock(record, replaying=self.replaying)
         self._record = record
         self._earlier = earlier
@@ -121,6 +121,13 @@ class Session:
         """The newest value that was kept under ``name`` in this run; None where there is none."""
         values = [data["values"][name] for data in self.recall("values") if name in data["values"]]
         return values[-1] if values else None
+
+    def values_of_steps_left_out(self, done: Collection[str]) -> dict[str, Any]:
+        """What this attempt's record holds from steps other than ``done``: a replay leaves out what cannot be undone."""
+        if not isinstance(self._record, Playback):
+            return {}
+        own = [r for r in self._record.own if r.kind == "values" and r.step not in done]
+        return {name: value for record in own for name, value in record.data["values"].items()}
 
     def attempted_before(self, kind: str, what: str) -> bool:
         """True where an *earlier* attempt or stage noted ``what`` under ``kind``."""

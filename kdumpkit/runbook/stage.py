@@ -40,7 +40,9 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
 
     @functools.wraps(method)
     def recorded(self: S, /, *args: P.args, **options: P.kwargs) -> StepReport:
-        self.session.begin_step(method.__name__.replace("_", "-"))
+        name = method.__name__.replace("_", "-")
+        self.session.begin_step(name)
+        self._steps_done.add(name)
         try:
             report = method(self, *args, **options)
         except KdumpkitError as error:
@@ -69,10 +71,11 @@ class Stage:
         self.session = session
         self.findings: list[Finding] = []
         self.values: dict[str, Any] = {}
-        #: what was typed or given as consent
-        self.consent_text = session.parameters.consent
+        #: what was given as consent: by the parameter, or where a person sits there, by typing it
+        self.consent_text = "" if session.interactive else session.parameters.consent
         self._survey: Survey | None = None
         self._locked = False
+        self._steps_done: set[str] = set()
 
     @classmethod
     def open(cls, namespace: Mapping[str, object], on_wait: OnWait | None = None) -> Self:
@@ -238,7 +241,7 @@ class Stage:
             self.session.run_id,
             worst_status(newest_findings(self.findings)),
             newest_findings(self.findings),
-            dict(self.values),
+            self.session.values_of_steps_left_out(self._steps_done) | self.values,
         )
         self.session.note(
             "result",

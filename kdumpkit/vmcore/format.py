@@ -152,8 +152,8 @@ def read_header(view: ByteView) -> VmcoreHeader:
             header = replace(header, flattened_end=dump.end)
             inner = kind_of(dump.read_at(0, 32))
             if inner not in (VmcoreKind.KDUMP_COMPRESSED, VmcoreKind.DISKDUMP, VmcoreKind.ELF):
-                problem = "no dump is inside" if dump.size_bytes else "it ends before its first byte of content"
-                return replace(header, problem=f"the flattened file has its header, but {problem}")
+                cut = "" if dump.end.marked else f"; {dump.end.reason}"
+                return replace(header, problem=f"no dump is found inside the flattened file{cut}")
             return _with_headers(replace(header, inner=inner), inner, dump)
         return _with_headers(header, header.kind, view)
     except NotAVmcore as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kdumpkit.errors import NotAVmcore, VmcoreError, VmcoreIncomplete
 from kdumpkit.vmcore.completeness import read_completeness
 from kdumpkit.vmcore.format import read_format, require_vmcore
+from kdumpkit.vmcore.kdump_header import KdumpHeader
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def open_program(path: Path) -> drgn.Program:
         )
     import drgn
 
-    program = drgn.Program()
+    program = drgn.Program(_platform(header.kdump))
     try:
         program.set_core_dump(str(path))
     except Exception as error:  # whatever drgn finds wrong; it raises ValueError, OSError and its own
@@ -109,6 +110,22 @@ def open_program(path: Path) -> drgn.Program:
     if program.flags & drgn.ProgramFlags.IS_LIVE or not program.flags & drgn.ProgramFlags.IS_LINUX_KERNEL:
         raise NotAVmcore(f"drgn does not take {path.name} for the saved memory of a Linux kernel")
     return program
+
+
+def _platform(kdump: KdumpHeader | None) -> Any:
+    """The architecture, where the dump's header names it in a way that drgn does not read; None: drgn finds it."""
+    if kdump is None or kdump.utsname["system"]:
+        return None
+    # QEMU's dump-guest-memory -z fills in the machine and nothing else of utsname
+    import drgn
+
+    architecture = getattr(drgn.Architecture, kdump.utsname["machine"].upper(), None)
+    if architecture is None:
+        return None
+    flags = drgn.PlatformFlags.IS_64_BIT if kdump.bits == 64 else drgn.PlatformFlags(0)
+    if kdump.byte_order == "little":
+        flags |= drgn.PlatformFlags.IS_LITTLE_ENDIAN
+    return drgn.Platform(architecture, flags)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def result(
 
 
 class FakeClock:
-    """Time passes only when it is slept through, or by ``late`` for each look at it."""
+    """Time passes only when it is slept through."""
 
     def __init__(self) -> None:
         self.time = 1000.0

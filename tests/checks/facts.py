@@ -38,7 +38,9 @@ ABSENT = Unknown("the source", Why.ABSENT, "", (77,))
 
 def iomem(*crash_mib: int, ram_mib: int = 2048) -> Iomem:
     ranges = [MemoryRange(0, ram_mib * MIB - 1, "System RAM", 0)]
-    ranges += [MemoryRange(16 * MIB, 16 * MIB + size * MIB - 1, "Crash kernel", 1) for size in crash_mib]
+    for number, size in enumerate(crash_mib):
+        start = (16 + number * 8192) * MIB
+        ranges.append(MemoryRange(start, start + size * MIB - 1, "Crash kernel", 1))
     return Iomem(tuple(ranges), (1,))
 
 

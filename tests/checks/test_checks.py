@@ -63,6 +63,14 @@ def agrees(finding: Finding, status: Status, *words: str) -> None:
         # high and low: two ranges are normal, and older kernels count only one of them in sysfs
         ((72, 512), 584 * MIB, ("512M,high", "72M,low"), "512M,high crashkernel=72M,low", PASS, ["72 MiB and 512 MiB"]),
         ((72, 512), 512 * MIB, ("512M,high", "72M,low"), None, PASS, ["high and low part"]),
+        (
+            (256, 200),
+            200 * MIB,
+            ("200M,high", "256M,low"),
+            "200M,high crashkernel=256M,low",
+            PASS,
+            ["256 MiB and 200 MiB"],
+        ),
         # shrunk by a write to kexec_crash_size
         ((256,), 64 * MIB, ("256M",), None, WARN, ["256 MiB", "64 MiB", "disagree"]),
         ((256,), DENIED, ("256M",), "256M", PASS, ["256 MiB"]),

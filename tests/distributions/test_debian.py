@@ -203,7 +203,7 @@ def test_without_a_settings_file_one_is_made_that_names_the_kdump_initramfs() ->
 
 LINE = parse_kernel_command_line(
     b"BOOT_IMAGE=/boot/vmlinuz-6.1.0-55-cloud-amd64 root=UUID=6f7c ro hugepagesz=1G hugepages=4 console=ttyS0 "
-    b'crashkernel=256M abm=7 dyndbg="file a.c +p" quiet\n'
+    b'crashkernel=256M abm=7 hugepages dyndbg="file a.c +p" quiet\n'
 )
 
 
@@ -214,6 +214,8 @@ def test_kexec_by_debians_own_rules() -> None:
         "kexec",
         "-p",
         "--command-line=BOOT_IMAGE=/boot/vmlinuz-6.1.0-55-cloud-amd64 root=UUID=6f7c ro console=ttyS0 "
+        # taken out only as NAME=VALUE
+        "hugepages "
         'dyndbg="file a.c +p" quiet '
         "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb",
         "--initrd=/var/lib/kdump/initrd.img-6.1.0-55-cloud-amd64",

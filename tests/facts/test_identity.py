@@ -52,7 +52,9 @@ def test_os_release_of_distributions() -> None:
     assert parse_os_release(b"# a comment\nID=a\nID=b\n").id == "b"
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"NAME=x\n", b"ID=\n", b'ID="debian\n', b"\0\0"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"NAME=x\n", b"ID=\n", b'ID="debian\n', b"\0\0", b"ID=" + b"x=" * 300_000]
+)
 def test_os_release_that_is_none(data: bytes) -> None:
     with pytest.raises(ParseError):
         parse_os_release(data)

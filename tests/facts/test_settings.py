@@ -212,6 +212,15 @@ def test_grub_files_are_sourced_in_order(tree: TreeHost) -> None:
     assert found.records == (0,)
 
 
+def test_grub_files_are_sourced_in_order_however_they_come() -> None:
+    word = b'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT '
+    found = grub_defaults_from(
+        file_states({DROP_IN: word + b'c"\n', "/etc/default/grub.d/a.cfg": word + b'b"\n', DEFAULTS: word + b'a"\n'})
+    )
+    assert isinstance(found, GrubDefaults)
+    assert [word.text for word in found.kernel_words()] == ["a", "b", "c"]
+
+
 def test_grub_defaults_states() -> None:
     absent = grub_defaults_from(file_states({DEFAULTS: None, "/etc/default/grub.d/*.cfg": None}))
     assert isinstance(absent, Unknown)

@@ -123,6 +123,7 @@ def kdump(
     *,
     order: str = "<",
     machine: bytes = b"x86_64",
+    system: bytes = b"Linux",
     version: int = 6,
     status: int = 1,
     blank: int = 0,
@@ -130,7 +131,8 @@ def kdump(
     """A kdump-compressed dump. ``blank``: so many of the last page descriptors are left zero."""
     highest = max(memory, default=0) + 1
     bitmap_blocks = 2 * (((highest + 7) // 8 + PAGE - 1) // PAGE)
-    names = (b"Linux", b"web01", RELEASE.encode(), b"#1 SMP", machine, b"(none)")
+    names = (system, b"web01", RELEASE.encode(), b"#1 SMP", machine, b"(none)")
+    names = names if system else (b"", b"", b"", b"", machine, b"")  # as QEMU leaves them
     head = b"KDUMP   " + struct.pack(order + "i", version) + b"".join(name.ljust(65, b"\0") for name in names)
     head = head.ljust(408, b"\0") + struct.pack(order + "qq", 1795412064, 0)
     head += struct.pack(order + "IiiIIIIIIi", status, PAGE, 1, bitmap_blocks, min(highest, 2**32 - 1), 0, 0, 0, 0, 2)

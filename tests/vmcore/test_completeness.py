@@ -46,7 +46,7 @@ def test_byte_order_of_another_machine(tmp_path: Path, order: str) -> None:
         (PLAIN[: 4096 * 4 + 24], f"within its table of {len(MEMORY)} pages"),
         (PLAIN[: len(PLAIN) - 500], f"its pages end at byte {len(PLAIN)} of {len(PLAIN) - 500}"),
         (PLAIN[:-1], f"{len(MEMORY) - 1} of {len(MEMORY)} pages are there"),
-        (FLAT[:4096], "ends before its first byte"),
+        (FLAT[:4096], "stops without makedumpfile's end marker"),
         (FLAT[: len(FLAT) // 2], "before the end of a segment"),
         (FLAT[:-16], "without makedumpfile's end marker"),
         (FLAT[:-17], "1 bytes before the end of a segment"),

@@ -81,8 +81,14 @@ def test_foreign_architecture(order: str, machine: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("status", "compression", "incomplete"),
-    [(0, "none", False), (1, "zlib", False), (2, "lzo", False), (4, "snappy", False), (0x20, "zstd", False)]
-    + [(1 | 8, "zlib", True)],
+    [
+        (0, "none", False),
+        (1, "zlib", False),
+        (2, "lzo", False),
+        (4, "snappy", False),
+        (0x20, "zstd", False),
+        (1 | 8, "zlib", True),
+    ],
 )
 def test_status_bits(status: int, compression: str, incomplete: bool) -> None:
     kdump = parse_header(dumps.kdump(MEMORY, status=status)).kdump

@@ -71,6 +71,7 @@ class Builder:
         self.caller: str | None = None
         self.boot = 0
         self.order = 0
+        self.kept = False
         #: lines since the last that looked like part of the report
         self.gap_lines = 0
         self.panicked = False

@@ -23,7 +23,7 @@ RELATED_LINES = 200
 #: so near to one another, two reports belong together whatever their time stamps say
 ADJOINING_LINES = 10
 #: a warning that is older than this has nothing to do with a hang
-PAST_S = 60.0
+PAST_S = 10.0
 
 
 def related(earlier: Builder, later: Builder, within_s: float = RELATED_S) -> bool:
@@ -59,7 +59,10 @@ def choose_fatal(reports: Sequence[Builder]) -> Builder | None:
     first = grave[0]
     if first.severity is Severity.REPORT:
         for report in grave[1:]:
-            if report.severity is Severity.HANG and not related(first, report, PAST_S):
+            # a workqueue that does not get on is the first that shows of a processor that is stuck
+            if report.severity is Severity.HANG and (
+                first.kind == "workqueue_lockup" or not related(first, report, PAST_S)
+            ):
                 return report
     return first
 

@@ -17,7 +17,9 @@ from kdumpkit.analysis.log.prefixes import Message
 
 #: a report is over after so many lines that do not look like part of one
 _GAP_LINES = 100
-#: and after so many lines in any case
+#: a message that is a report only if a stack follows: it must follow within so many lines
+_UNSURE_LINES = 12
+#: a report is over after so many lines in any case
 _REPORT_LINES = 5000
 #: reports open at the same time, one for each printk caller
 _OPEN_LIMIT = 32
@@ -91,7 +93,7 @@ class OpenReports:
             builder.gap_lines += 1
         if (
             builder.sealed
-            or builder.gap_lines > _GAP_LINES
+            or builder.gap_lines > (_GAP_LINES if builder.confirmed else _UNSURE_LINES)
             or number - builder.first_line > _REPORT_LINES
             or text.startswith(_ENDS)
         ):
@@ -250,8 +252,9 @@ class OpenReports:
         builder.tracing = False
         if not builder.confirmed:
             return
-        if builder in self.first or builder in self.last:
+        if builder.kept:
             return
+        builder.kept = True
         if len(self.first) < _KEPT_FIRST:
             self.first.append(builder)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -9,18 +10,28 @@ from typing import BinaryIO
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT
 from kdumpkit.analysis.log.reader import read_crash
+from kdumpkit.errors import UsageError
 
 
 def read_crash_file(path: Path | str) -> CrashLog:
-    """The crash reports of one file. Raises OSError where it cannot be read."""
-    with open(path, "rb", buffering=1 << 20) as log:
-        return read_crash(bounded_lines(log))
+    """The crash reports of one file.
+
+    Raises UsageError where it cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=1 << 20) as log:
+            return read_crash(bounded_lines(log))
+    except OSError as error:
+        raise UsageError(
+            f"The log {path} cannot be read: {error.strerror or error}.",
+            f"ls -l {shlex.quote(str(path))}",
+        ) from error
 
 
 def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
     """One JSON-ready dict for each log, in order, with its ``file``; ``kind: none`` where it holds no crash.
 
-    Raises OSError for the first file that cannot be read.
+    Raises UsageError for the first file that cannot be read.
     """
     for path in paths:
         yield {"file": str(path)} | read_crash_file(path).as_json()

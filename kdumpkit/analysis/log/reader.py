@@ -22,9 +22,28 @@ _CHUNK_BYTES = 1 << 16
 _BREAK_COLUMNS = (72, 80)
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+#: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
+_HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
 _BREAKABLE = ("CPU:", "Pid:", "REGS:", "RIP", "Hardware name:", "pc :", "NIP ", "Krnl PSW")
+#: what begins a line of the kernel's own is no rest of the line before
+_BEGINNINGS = (
+    "BUG:",
+    "WARNING:",
+    "INFO:",
+    "Kernel panic",
+    "Call ",
+    "CPU:",
+    "Pid:",
+    "Code:",
+    "RIP",
+    "Modules ",
+    "---",
+    "[<",
+)
 _MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
-_RELEASE_MISSING = re.compile(r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*$")
+_RELEASE_MISSING = re.compile(
+    r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*$|(?:CPU|Pid): .* \(?\d\S*-$"
+)
 
 
 def read_crash(lines: Iterable[bytes]) -> CrashLog:
@@ -53,6 +72,8 @@ class _Reader:
         self.line_number = 0
         #: whether lines of this log have prefixes, so that one without is no kernel's
         self.prefixed = False
+        #: number of the line that was read with the one before it
+        self.joined = 0
         self.reports = OpenReports()
 
     def take(self, lines: list[bytes], following: bytes | None) -> None:
@@ -73,6 +94,8 @@ class _Reader:
                 line = texts[index]
                 index += 1
                 number = self.line_number + index
+                if number == self.joined:
+                    continue
                 if index <= next_hit:
                     # most lines of a report: the common prefix, no message of a rule, nothing that a mail program broke
                     match = COMMON_PREFIX.match(line)
@@ -94,7 +117,10 @@ class _Reader:
         if message.prefixed:
             self.prefixed = True
         if after is not None and (candidate or message.text.startswith(_BREAKABLE)):
-            message = self._unbroken(message, line, after, candidate)
+            whole = self._unbroken(message, line, after, candidate)
+            if whole is not message:
+                message = whole
+                self.joined = number + 1
         if candidate:
             for part in split_glued(message):
                 self.reports.take(part, number)
@@ -106,6 +132,8 @@ class _Reader:
         next_message = parse_message(after) if len(after) <= _BREAK_COLUMNS[1] else None
         if next_message is None or next_message.prefixed or not next_message.text:
             return message
+        if next_message.text.startswith(_BEGINNINGS):
+            return message
         first_word = next_message.text.split(" ", 1)[0]
         length = len(line.lstrip("> ").rstrip())
         fits_not = (
@@ -116,17 +144,25 @@ class _Reader:
         )
         if (
             fits_not
+            or message.text.endswith("=")
             or _RELEASE_MISSING.match(message.text)
             or (not candidate and _MODULE_ALONE.match(next_message.text))
         ):
-            # a break after a hyphen took no blank away
-            glue = "" if message.text.endswith("-") and not message.text.endswith("--") and not candidate else " "
-            return message._replace(text=f"{message.text}{glue}{next_message.text}")
+            return message._replace(text=_joined(message.text, next_message.text))
         return message
 
     def finish(self) -> CrashLog:
         fatal, blocks = self.reports.finish()
         return CrashLog(fatal, blocks, self.reports.order, self.line_number, self.reports.boot_count)
+
+
+def _joined(text: str, rest: str) -> str:
+    # a break after a hyphen took no blank away; an equals sign is quoted-printable's mark of a break within a word
+    if text.endswith("="):
+        return text[:-1] + rest
+    if text.endswith("-") and not text.endswith(("--", " -")):
+        return text + rest
+    return f"{text} {rest}"
 
 
 def _hits(text: bytes, lines: list[bytes]) -> list[int]:
@@ -147,10 +183,11 @@ def _hits(text: bytes, lines: list[bytes]) -> list[int]:
 def _decode_all(lines: list[bytes]) -> list[str]:
     # at once where no line needs a closer look, which is much faster
     if max(map(len, lines), default=0) <= LINE_LIMIT:
-        text = b"".join(lines).decode("utf-8", "replace")
-        texts = text.split("\n")
-        if len(texts) == len(lines) + 1 and not texts[-1] and _CONTROL.search(text) is None:
-            return texts
+        joined = b"".join(lines)
+        if not joined.translate(None, _HARMLESS):
+            texts = joined.decode("utf-8", "replace").split("\n")
+            if len(texts) == len(lines) + 1 and not texts[-1]:
+                return texts
     return [_decode(line) for line in lines]
 
 

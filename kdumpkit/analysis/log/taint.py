@@ -31,9 +31,10 @@ MEANING: dict[str, str] = {
     "N": "an in-kernel test was run",
     "J": "user space drove a device through fwctl",
     "H": "unsupported hardware (Red Hat)",
+    "t": "a technology preview is in use (Red Hat 8)",
 }
 
-_LETTER = re.compile(r"[A-Z]")
+_LETTER = re.compile(r"[A-Za-z]")
 
 
 def parse_taint(printed: str) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from kdumpkit.analysis.log.taint import parse_taint
 
-_TAINT = r"(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}(?:[A-Z]{1,3}\s)?"
+# Red Hat's kernels print dashes for flags of their own, and letters between them
+_TAINT = r"(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}(?:[A-Za-z]{1,3}[ -]{1,20}){0,3}"
 _RELEASE = r"(?P<release>\d[\w.+~-]{0,120}|[a-z][\w.+~-]{0,120}(?= #\d))"
 _REST = r"(?: +(?P<version>[^\n]{0,200}))?"
 

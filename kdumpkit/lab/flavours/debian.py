@@ -27,10 +27,8 @@ _CAPTURE_MASKS = (
     "systemd-udev-trigger.service",
     "systemd-journal-flush.service",
     "systemd-random-seed.service",
-    "systemd-sysusers.service",
     "systemd-tmpfiles-setup.service",
     "systemd-tmpfiles-setup-dev.service",
-    "kmod-static-nodes.service",
     "systemd-modules-load.service",
 )
 
@@ -64,8 +62,11 @@ _MASKED_UNITS = (
     "dev-mqueue.mount",
     "sys-fs-fuse-connections.mount",
     "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
     "proc-sys-fs-binfmt_misc.automount",
+    "kmod-static-nodes.service",
+    "systemd-sysusers.service",
     "systemd-update-utmp.service",
     "systemd-update-utmp-runlevel.service",
     "grub-common.service",
@@ -173,7 +174,6 @@ FLAVOUR = Flavour(
         GuestFile("/etc/default/grub", _GRUB_DEFAULTS),
         GuestFile("/etc/ssh/sshd_config.d/lab.conf", "PasswordAuthentication no\nUseDNS no\n"),
         GuestFile("/etc/sudoers.d/ops", "ops ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440),
-        GuestFile("/etc/machine-id", ""),
         GuestFile("/etc/resolv.conf", "# the guest reaches nothing but its own disk\n"),
     ),
     appended=(

@@ -127,3 +127,12 @@ def test_the_banner_gives_the_release_that_a_report_does_not_print() -> None:
 
 def test_the_crash_utilitys_summary_is_no_log() -> None:
     assert read('       PANIC: "Kernel panic - not syncing: Fatal exception"\n         PID: 12\n').fatal is None
+
+
+def test_a_stuck_workqueue_is_only_the_first_sign() -> None:
+    log = read(
+        "[10.000001] BUG: workqueue lockup - pool cpus=3 node=0 flags=0x0 nice=0 stuck for 31s!\n"
+        "[10.500001] watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]\n"
+    )
+    assert log.fatal is not None
+    assert log.fatal.kind == "soft_lockup"

@@ -261,3 +261,21 @@ def test_messages_that_only_sound_like_reports() -> None:
         "[ 2.6] Uhhuh. NMI received for unknown reason 3d on CPU 0.",
     ]
     assert read_crash(line.encode() for line in lines).fatal is None
+
+
+def test_a_warning_needs_its_stack_soon() -> None:
+    stack = (
+        "[ 2.0] CPU: 9 PID: 1500 Comm: widgetd Not tainted 5.4.0 #1\n[ 2.1] Call Trace:\n[ 2.2]  widget_warn+0x1/0x2\n"
+    )
+    assert fatal("[ 1.0] WARNING: something of a widget\n" + stack).kind == "warning"
+    far = "[ 1.0] WARNING: something of a widget\n" + "[ 1.1] eth0: link up\n" * 20 + stack
+    assert read_crash(far.encode().splitlines()).fatal is None
+
+
+def test_a_release_that_a_mail_program_broke() -> None:
+    block = fatal(
+        "[  215.671900] WARNING: CPU: 10 PID: 6210 at drivers/widget.c:10 widget_remove+0xda/0xf0 [widget]\n"
+        "[  215.671946] CPU: 10 UID: 107 PID: 6210 Comm: widgetd Kdump: loaded Not tainted 6.16.0-\n"
+        "rc7-00005-g123456789abc #79 NONE\n"
+    )
+    assert block.kernel_release == "6.16.0-rc7-00005-g123456789abc"

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdumpkit.analysis.log import oops, read_crash, read_crash_file
+from kdumpkit.analysis.log import oops, read_crash
 from kdumpkit.analysis.log.kinds import LITERALS
+from kdumpkit.errors import UsageError
 
 REPORT = (
     b"[  100.000001] BUG: unable to handle page fault for address: ffffa1b2c3d4e5f6\n"
@@ -105,8 +106,10 @@ def test_json_of_files(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_crash_file(tmp_path / "nowhere.txt")
+    for path in (tmp_path / "nowhere.txt", tmp_path):
+        with pytest.raises(UsageError, match="cannot be read") as caught:
+            list(oops([path]))
+        assert caught.value.hint.startswith("ls -l ")
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kdumpkit.analysis.log import CrashBlock, read_crash
+from kdumpkit.analysis.log.task_header import parse_task_header
 
 
 def fatal(text: str) -> CrashBlock:
@@ -241,3 +244,39 @@ def test_user_faults_are_no_crash() -> None:
     assert log.fatal is None
     assert log.as_json()["kind"] == "none"
     assert log.as_json()["rip_symbol"] is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "letters", "release"),
+    [
+        ("Not tainted 6.1.0 #1", "", "6.1.0"),
+        ("Not tainted ---------------  2.6.32-71.el6.x86_64 #1", "", "2.6.32-71.el6.x86_64"),
+        ("Tainted: G           OE  ------------   3.10.0-1160.el7.x86_64 #1", "GOE", "3.10.0-1160.el7.x86_64"),
+        ("Tainted: G           OE  ------------ T 3.10.0-1160.el7.x86_64 #1", "GOET", "3.10.0-1160.el7.x86_64"),
+        ("Tainted: G        W        --------- -t - 4.18.0-80.el8.x86_64 #1", "GWt", "4.18.0-80.el8.x86_64"),
+        ("Tainted: P           OE    -------  ---  5.14.0-70.el9.x86_64 #1", "POE", "5.14.0-70.el9.x86_64"),
+        ("Tainted: G               X    5.3.18-150300.59.87-default #1 SLE15-SP3", "GX", "5.3.18-150300.59.87-default"),
+        ("Tainted: P    B D W IOEL K  6.8.0-31-generic #31-Ubuntu", "PBDWIOELK", "6.8.0-31-generic"),
+        ("Not tainted syzkaller #0", "", "syzkaller"),
+    ],
+)
+def test_taint_and_release(printed: str, letters: str, release: str) -> None:
+    for head in ("CPU: 1 PID: 2 Comm: a b", "CPU: 1 UID: 0 PID: 2 Comm: a b Kdump: loaded", "Pid: 2, comm: a b"):
+        header = parse_task_header(f"{head} {printed}")
+        assert header is not None
+        assert (header.comm, header.pid, header.taint, header.release) == ("a b", 2, letters, release)
+
+
+def test_a_broken_die_line_is_one_report() -> None:
+    lines = (
+        "[  115.685734][  T579] Oops: general protection fault, probably for non-\n"
+        "canonical address 0x9d504b8ce3373: 0000 [#1] SMP NOPTI\n"
+        "[  115.685742][  T579] CPU: 13 UID: 0 PID: 579 Comm: widgetd Not tainted 6.15.0-rc6 #1\n"
+        "[  115.685750][  T579] Kernel panic - not syncing: Fatal exception in int=\n"
+        "errupt\n"
+    )
+    log = read_crash(lines.encode().splitlines(keepends=True))
+    assert log.block_count == 1
+    assert log.fatal is not None
+    assert (log.fatal.kind, log.fatal.oops_number, log.fatal.pid) == ("gpf", 1, 579)
+    assert log.fatal.panic_reason == "Fatal exception in interrupt"

@@ -92,7 +92,8 @@ RULES: tuple[Rule, ...] = (
         "serror",
         Severity.FATAL,
     ),
-    Rule((b" [#",), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
+    # mail programs break the long form of a general protection fault before its code
+    Rule((b" [#", b"general protection fault, "), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
 )
 
 #: the words in front of the code, where the cause was not named before; first match wins

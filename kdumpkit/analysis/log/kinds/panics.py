@@ -39,7 +39,7 @@ RULES: tuple[PanicRule, ...] = (
     _rule(r"Attempted to kill init", "init_killed", "init"),
     _rule(r"Attempted to kill the idle task|Aiee, killing interrupt handler", "oops", "die"),
     _rule(r"softlockup", "soft_lockup", "soft_lockup"),
-    _rule(r"[Hh]ard LOCKUP|detected LOCKUP", "hard_lockup", "hard_lockup"),
+    _rule(r"[Hh]ard LOCKUP|detected LOCKUP|^[Nn][Mm][Ii] [Ww]atchdog", "hard_lockup", "hard_lockup"),
     _rule(r"hung_task", "hung_task", "hung_task"),
     _rule(r"RCU Stall|rcu.*stall", "rcu_stall", "rcu_stall"),
     _rule(r"sysrq triggered crash|SysRq", "sysrq", "sysrq"),
