@@ -35,7 +35,9 @@ class Parameters(BaseModel):
     ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
     mode: Mode = Field("check", description="check reads only, plan shows every change, apply makes them")
     consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
-    crashkernel: str = Field("", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends")
+    crashkernel: str = Field(
+        "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
+    )
     load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
     vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")

@@ -73,6 +73,7 @@ class Debian(Distribution):
             packages=(*needs, *symbols),
             programs=("kexec", "kdump-config", "makedumpfile", "update-grub", "mkinitramfs", "crash", "setsid"),
             units=("kdump-tools.service", "kdump-tools-dump.service", "kexec-load.service"),
+            dump_directory="/var/crash",
         )
 
     def package_needs(self) -> tuple[PackageNeed, ...]:

@@ -1,7 +1,8 @@
-"""Secrets taken out of bytes before they are kept or shown.
+"""Secrets and control sequences taken out of bytes and text before they are kept or shown.
 
-The same call is made on everything that enters a transcript, a notebook or the report. Masking what is
-masked already changes nothing, so a replay, which sees only masked bytes, shows what the live run showed.
+:func:`redact` is called on everything that enters a transcript, :func:`cleaned` on everything that a notebook,
+the report or a terminal shows. Masking what is masked already changes nothing, so a replay, which sees only
+masked bytes, shows what the live run showed.
 """
 
 from __future__ import annotations
@@ -10,38 +11,99 @@ import re
 
 #: what stands in place of a secret; its length tells nothing
 MASK = b"[masked]"
+#: passes until nothing changes any more; a mask that is put in can bring one more place to match, never many
+_PASSES = 8
 
-_PATTERNS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
+# Words that name a secret, with what assigns it: key=value, key: value, "key": "value", key='value'. A quoted
+# value ends at its quote, which stays, so that a shell file is still one after masking. Not after a / or ( that
+# makes it a path or a PAM service: /etc/passwd: and (passwd:chauthtok).
+_ASSIGNED = re.compile(
+    rb"(?i)((?<![/(])(?:password|passwd|passphrase|passcode|secret|(?:secret|api|access|private|encryption)[ _-]?key|"
+    rb"(?:auth|access|api|bearer|refresh)[_-]?token)\\?[\"']?[ \t]{0,4}[=:][ \t]{0,4})"
+    rb"(?:(\")(?:\\[^\n]|[^\"\\\n])+|(')[^'\n]+|(\\[\"'])[^\"'\\\n]+|(?!\\[\"'])[^\s\"',;]+)"
+)
+_PRIVATE_KEY = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    rb"(?:(?!-----|==>)[A-Za-z0-9+/=\s:,.()\\-])*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
+)
+# `password USER PLAIN` of a GRUB configuration; three words that begin so and are none: PAM's and a sentence's
+_GRUB_PASSWORD = re.compile(
+    rb"(?m)^([ \t]*password[ \t]+(?!(?:required|requisite|sufficient|optional|include|substack|is|was|has|for)\b)"
+    rb"[^\s=:]+[ \t]+)\S+(?=[ \t]*\r?$)"
+)
+
+# each with words in lower case, one of which must be there: looking for them is much faster than the pattern
+_PATTERNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], bytes], ...] = (
+    ((b"private key",), _PRIVATE_KEY, b"-----PRIVATE KEY " + MASK + b"-----"),
+    ((b"pass", b"secret", b"key", b"token"), _ASSIGNED, rb"\1\2\3\4" + MASK),
+    ((b"password",), _GRUB_PASSWORD, rb"\1" + MASK),
     (
+        (b"authorization",),
         re.compile(
-            rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.S
-        ),
-        b"-----PRIVATE KEY " + MASK + b"-----",
-    ),
-    # key = value, key: value, key='value', in configuration files and on kernel command lines
-    (
-        re.compile(
-            rb"(?i)\b((?:[a-z0-9]+[_.-]){0,4}(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|"
-            rb"(?:auth|access|api|bearer)[_-]?token)[ \t]{0,4}[=:][ \t]{0,4})"
-            rb"(\"[^\"\n]{1,400}\"|'[^'\n]{1,400}'|[^\s\"',;]{1,400})"
+            rb"(?i)\b(authorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:basic|bearer|token|digest|negotiate)[ \t]+)[^\s\"']+"
         ),
         rb"\1" + MASK,
     ),
-    (re.compile(rb"(?i)\b(authorization:[ \t]*(?:basic|bearer)[ \t]+)[^\s\"']{1,4000}"), rb"\1" + MASK),
-    (re.compile(rb"\b([a-z][a-z0-9+.-]{1,15}://[^\s/:@\"']{1,100}:)[^\s/@\"']{1,200}@"), rb"\1" + MASK + b"@"),
+    (
+        (b"://",),
+        re.compile(rb"(?i)\b([a-z][a-z0-9+.-]{1,15}://[^\s/:@\"']{0,100}:)[^\s/\"']+@"),
+        rb"\1" + MASK + b"@",
+    ),
+    # dracut's netroot=iscsi:USER:PASSWORD@SERVER
+    ((b"netroot=",), re.compile(rb"\b(netroot=iscsi:)[^\s@\"']+@"), rb"\1" + MASK + b"@"),
     # GRUB's password_pbkdf2 user hash, and crypt(3) hashes such as /etc/shadow holds
-    (re.compile(rb"\bgrub\.pbkdf2\.[a-z0-9]{2,10}\.\d{1,9}\.[0-9A-Fa-f]{8,4000}\.[0-9A-Fa-f]{8,4000}"), MASK),
-    (re.compile(rb"\$(?:1|2[aby]|5|6|y|gy|7)\$[./A-Za-z0-9$=,]{1,64}\$[./A-Za-z0-9]{16,200}"), MASK),
-)  # fmt: skip
+    (
+        (b"grub.pbkdf2.",),
+        re.compile(rb"\bgrub\.pbkdf2\.[a-z0-9]{2,10}\.\d{1,9}\.[0-9A-Fa-f]{8,}\.[0-9A-Fa-f]{8,}"),
+        MASK,
+    ),
+    ((b"$",), re.compile(rb"\$(?:1|2[aby]|5|6|y|gy|7)\$[./A-Za-z0-9$=,]{1,64}\$[./A-Za-z0-9]{16,}"), MASK),
+    # the token formats of code hosts, chat and cloud services, and JSON Web Tokens, wherever they stand
+    (
+        (b"gh", b"glpat-", b"xox", b"akia", b"eyj"),
+        re.compile(
+            rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|"
+            rb"AKIA[0-9A-Z]{16}\b|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})"
+        ),
+        MASK,
+    ),
+)
+
+# escape sequences of a terminal; all other control characters but tab and newline; what reverses the direction of
+# text, or is in it and not seen
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def redact(data: bytes) -> bytes:
     """The bytes with private keys, passwords, tokens, URL passwords and password hashes masked."""
-    for pattern, replacement in _PATTERNS:
-        data = pattern.sub(replacement, data)
+    for _ in range(_PASSES):
+        masked = _masked_once(data)
+        if masked == data:
+            break
+        data = masked
+    return data
+
+
+def _masked_once(data: bytes) -> bytes:
+    lower = data.lower()
+    for needles, pattern, replacement in _PATTERNS:
+        if any(needle in lower for needle in needles):
+            data = pattern.sub(replacement, data)
     return data
 
 
 def redact_text(text: str) -> str:
     """:func:`redact` for text."""
+    # surrogatepass would refuse the bytes that surrogateescape stands for, and the other way round
+    if text.isascii():
+        return redact(text.encode()).decode()
     return redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def cleaned(text: str) -> str:
+    """Text from a host made safe to show: no secrets, no control sequences, no direction overrides."""
+    # masked before and after: a replay begins from the masked text and must come to the same end
+    return redact_text(_CONTROL.sub("", redact_text(text.replace("\r\n", "\n")).replace("\r", "\n")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from kdumpkit.facts import (
     boot_id,
@@ -16,7 +17,6 @@ from kdumpkit.facts import (
     kexec_crash,
     meminfo,
     mounts,
-    os_release,
     sysctls,
     watchdog,
 )
@@ -34,7 +34,6 @@ from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.meminfo import Meminfo
 from kdumpkit.facts.mounts import Mounts
-from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.packages import Packages, Programs, read_packages, read_programs
 from kdumpkit.facts.reading import records_of
 from kdumpkit.facts.root_device import RootDevice, root_device_from
@@ -58,39 +57,142 @@ class SurveyRequest:
     dump_directory: str | None = None
 
 
-@dataclass(frozen=True)
 class Survey:
-    """Every fact about one host. Each is Unknown where it could not be read."""
+    """The facts about one host, each read when it is first asked for and then kept.
 
-    host: str
-    os_release: OsRelease | Unknown
-    uname: Uname | Unknown
-    boot: BootIdentity | Unknown
-    meminfo: Meminfo | Unknown
-    iomem: Iomem | Unknown
-    command_line: KernelCommandLine | Unknown
-    kexec_crash: KexecCrash
-    firmware: Firmware | Unknown
-    packages: Packages | Unknown
-    programs: Programs | Unknown
-    kernels: InstalledKernels | Unknown
-    debug_symbols: DebugSymbols | Unknown
-    files: DirectoryTree | Unknown
-    grub_defaults: GrubDefaults | Unknown
-    grub_environment: GrubEnvironment | Unknown
-    grub_config: GrubConfig | Unknown
-    kdump_tools: KdumpToolsSettings | Unknown
-    units: SystemdUnits | Unknown
-    mounts: Mounts | Unknown
-    dump_target: DumpTarget | Unknown
-    root_device: RootDevice | Unknown
-    sysctls: PanicSysctls
-    watchdogs: Watchdogs | Unknown
+    What is asked for together is read together: one command for everything in /proc and /sys, one for the boot
+    loader's files, one for the distribution's settings, and one for each program that has to be asked (dpkg-query,
+    systemctl, findmnt, df, find). A fact that could not be read is Unknown. HostError is raised where the host is lost.
+    """
+
+    def __init__(self, host: Host, request: SurveyRequest | None = None, *, as_root: bool = True) -> None:
+        self._host = host
+        self._asked = request or SurveyRequest()
+        self._as_root = as_root
+
+    def _read(self, paths: tuple[str, ...]) -> dict[str, FileState]:
+        return read_files(self._host, paths, max_bytes=LARGEST_FILE_BYTES, as_root=self._as_root)
+
+    @cached_property
+    def _kernel_files(self) -> dict[str, FileState]:
+        return self._read(KERNEL_PATHS)
+
+    @cached_property
+    def _boot_loader_files(self) -> dict[str, FileState]:
+        return self._read(BOOT_LOADER_PATHS)
+
+    @cached_property
+    def _settings_files(self) -> dict[str, FileState]:
+        return self._read(SETTINGS_PATHS)
+
+    @cached_property
+    def uname(self) -> Uname | Unknown:
+        return read_uname(self._host)
+
+    @cached_property
+    def boot(self) -> BootIdentity | Unknown:
+        return boot_id.boot_identity_from(self._kernel_files)
+
+    @cached_property
+    def meminfo(self) -> Meminfo | Unknown:
+        return meminfo.meminfo_from(self._kernel_files)
+
+    @cached_property
+    def iomem(self) -> Iomem | Unknown:
+        return iomem.iomem_from(self._kernel_files)
+
+    @cached_property
+    def command_line(self) -> KernelCommandLine | Unknown:
+        return kernel_command_line.kernel_command_line_from(self._kernel_files)
+
+    @cached_property
+    def kexec_crash(self) -> KexecCrash:
+        return kexec_crash.kexec_crash_from(self._kernel_files)
+
+    @cached_property
+    def firmware(self) -> Firmware | Unknown:
+        return firmware.firmware_from(self._kernel_files)
+
+    @cached_property
+    def sysctls(self) -> PanicSysctls:
+        return sysctls.panic_sysctls_from(self._kernel_files)
+
+    @cached_property
+    def watchdogs(self) -> Watchdogs | Unknown:
+        return watchdog.read_watchdogs(self._host, self._kernel_files)
+
+    @cached_property
+    def grub_defaults(self) -> GrubDefaults | Unknown:
+        return grub.grub_defaults_from(self._boot_loader_files)
+
+    @cached_property
+    def grub_environment(self) -> GrubEnvironment | Unknown:
+        return grub.grub_environment_from(self._boot_loader_files)
+
+    @cached_property
+    def grub_config(self) -> GrubConfig | Unknown:
+        return grub_cfg.grub_config_from(self._boot_loader_files)
+
+    @cached_property
+    def kdump_tools(self) -> KdumpToolsSettings | Unknown:
+        return kdump_tools.kdump_tools_from(self._settings_files)
+
+    @cached_property
+    def packages(self) -> Packages | Unknown:
+        asked = self._asked.packages
+        return read_packages(self._host, asked) if asked else _not_asked("packages")
+
+    @cached_property
+    def programs(self) -> Programs | Unknown:
+        asked = self._asked.programs
+        return read_programs(self._host, asked) if asked else _not_asked("programs")
+
+    @cached_property
+    def units(self) -> SystemdUnits | Unknown:
+        asked = self._asked.units
+        return read_units(self._host, asked) if asked else _not_asked("units")
+
+    @cached_property
+    def files(self) -> DirectoryTree | Unknown:
+        return read_directory_tree(self._host, as_root=self._as_root)
+
+    @cached_property
+    def kernels(self) -> InstalledKernels | Unknown:
+        if isinstance(self.files, Unknown):
+            return self.files
+        if isinstance(self.uname, Unknown):
+            return self.uname
+        return installed_kernels_from(self.files, self.uname.release, self.uname.records)
+
+    @cached_property
+    def debug_symbols(self) -> DebugSymbols | Unknown:
+        if isinstance(self.files, Unknown):
+            return self.files
+        if isinstance(self.uname, Unknown):
+            return self.uname
+        running = kernel_build_id.kernel_build_id_from(self._kernel_files)
+        return read_debug_symbols(self._host, self.files, self.uname.release, running)
+
+    @cached_property
+    def mounts(self) -> Mounts | Unknown:
+        return mounts.read_mounts(self._host, self._kernel_files)
+
+    @cached_property
+    def dump_target(self) -> DumpTarget:
+        settings, asked = self.kdump_tools, self._asked
+        if isinstance(settings, Unknown) and settings.absent and asked.dump_directory is not None:
+            return read_local_dump_target(
+                self._host, asked.dump_directory, self.mounts, settings.records, as_root=self._as_root
+            )
+        return read_dump_target(self._host, settings, self.mounts, as_root=self._as_root)
+
+    @cached_property
+    def root_device(self) -> RootDevice | Unknown:
+        return root_device_from(self.mounts, self.command_line)
 
 
-#: every file that a survey reads, in one command
-PATHS = (
-    *os_release.PATHS,
+#: what the kernel itself says
+KERNEL_PATHS = (
     *boot_id.PATHS,
     meminfo.PATH,
     iomem.PATH,
@@ -98,84 +200,18 @@ PATHS = (
     *kexec_crash.PATHS,
     *firmware.PATHS,
     kernel_build_id.NOTES,
-    *grub.PATHS,
-    *grub.ENVIRONMENTS,
-    *grub_cfg.PATHS,
-    kdump_tools.PATH,
     *mounts.MAPPER_PATHS,
     *sysctls.PATHS,
     *watchdog.PATHS,
 )
-#: files of a survey are read up to here, each
+BOOT_LOADER_PATHS = (*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS)
+SETTINGS_PATHS = (kdump_tools.PATH,)
+#: each file is read up to here
 LARGEST_FILE_BYTES = 1 << 20
 
 
-def read_survey(host: Host, request: SurveyRequest | None = None, *, as_root: bool = True) -> Survey:
-    """Every fact about the host in eight commands; one more for a hardware watchdog, two for each vmlinux.
-
-    ``as_root`` False: whatever needs root becomes Unknown(NOT_PERMITTED). Raises HostError where the host is lost.
-    """
-    asked = request or SurveyRequest()
-    files = read_files(host, PATHS, max_bytes=LARGEST_FILE_BYTES, as_root=as_root)
-    uname = read_uname(host)
-    tree = read_directory_tree(host, as_root=as_root)
-    mounted = mounts.read_mounts(host, files)
-    command_line = kernel_command_line.kernel_command_line_from(files)
-    settings = kdump_tools.kdump_tools_from(files)
-    return Survey(
-        host=host.name,
-        os_release=os_release.os_release_from(files),
-        uname=uname,
-        boot=boot_id.boot_identity_from(files),
-        meminfo=meminfo.meminfo_from(files),
-        iomem=iomem.iomem_from(files),
-        command_line=command_line,
-        kexec_crash=kexec_crash.kexec_crash_from(files),
-        firmware=firmware.firmware_from(files),
-        packages=read_packages(host, asked.packages) if asked.packages else _not_asked("packages"),
-        programs=read_programs(host, asked.programs) if asked.programs else _not_asked("programs"),
-        kernels=_kernels(tree, uname),
-        debug_symbols=_debug_symbols(host, tree, uname, files),
-        files=tree,
-        grub_defaults=grub.grub_defaults_from(files),
-        grub_environment=grub.grub_environment_from(files),
-        grub_config=grub_cfg.grub_config_from(files),
-        kdump_tools=settings,
-        units=read_units(host, asked.units) if asked.units else _not_asked("units"),
-        mounts=mounted,
-        dump_target=_dump_target(host, asked, settings, mounted, as_root),
-        root_device=root_device_from(mounted, command_line),
-        sysctls=sysctls.panic_sysctls_from(files),
-        watchdogs=watchdog.read_watchdogs(host, files),
-    )
-
-
 def _not_asked(what: str) -> Unknown:
-    return Unknown(what, Why.NOT_ANSWERED, "the survey was not asked for any")
-
-
-def _dump_target(
-    host: Host, asked: SurveyRequest, settings: KdumpToolsSettings | Unknown, mounted: Mounts | Unknown, as_root: bool
-) -> DumpTarget:
-    if isinstance(settings, Unknown) and settings.absent and asked.dump_directory is not None:
-        return read_local_dump_target(host, asked.dump_directory, mounted, settings.records, as_root=as_root)
-    return read_dump_target(host, settings, mounted, as_root=as_root)
-
-
-def _kernels(tree: DirectoryTree | Unknown, uname: Uname | Unknown) -> InstalledKernels | Unknown:
-    if isinstance(tree, Unknown):
-        return tree
-    return uname if isinstance(uname, Unknown) else installed_kernels_from(tree, uname.release, uname.records)
-
-
-def _debug_symbols(
-    host: Host, tree: DirectoryTree | Unknown, uname: Uname | Unknown, files: dict[str, FileState]
-) -> DebugSymbols | Unknown:
-    if isinstance(tree, Unknown):
-        return tree
-    if isinstance(uname, Unknown):
-        return uname
-    return read_debug_symbols(host, tree, uname.release, kernel_build_id.kernel_build_id_from(files))
+    return Unknown(what, Why.NOT_ANSWERED, "it was not asked for")
 
 
 @dataclass(frozen=True)

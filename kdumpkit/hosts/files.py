@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.hosts.base import Host
@@ -41,43 +42,22 @@ __all__ = [
     "write_file",
 ]
 
-# Lines of the content that begin with @ get a second one, so a line that begins with "@ " is always ours. Sizes in
-# front would not survive a recording in which secrets were masked. The line on standard error tells whose read error
-# follows there. A file is opened only where it is a regular one: opening a device or a pipe can have effects. One
-# stat for all, and head only where the size does not bound the read: programs are slow to start on an emulated host.
+# First a frame for each file that says what it is, then the contents of all that can be read, by one `head` that puts a
+# header before each: two programs for any number of files, as programs are slow to start on an emulated host. Sizes in
+# front would not survive a recording in which secrets were masked. Names go to head as /./name, which nothing in a file
+# is by chance. A file is opened only where it is a regular one: opening a device or a pipe can have effects.
 _READ_SH = (
     MISSING_SH
     + r"""
 max=$1; shift; set -f; IFS=
 nl='
 '
-meta() {
-  for f do shift; if [ -f "$f" ] && [ -r "$f" ]; then set -- "$@" "$f"; fi; done
-  if [ $# -gt 0 ]; then stat -L -c '%a %s %n' -- "$@" 2>/dev/null; fi
-}
-content() {
-  IFS=' ' read -r mode size name <&3
-  if [ "$name" != "$1" ]; then
-    mode=; size=0
-    IFS=' ' read -r mode size <<EOF
-$(stat -L -c '%a %s' -- "$1" 2>/dev/null)
-EOF
-  fi
-  echo '@ content'
-  if [ "${size:-0}" -gt 0 ] && [ "$size" -lt "$max" ]; then sed 's/^@/@@/' <"$1"
-  else { head -c "$max" | sed 's/^@/@@/'; } <"$1"
-  fi
-  printf '\n@ mode %s\n' "$mode"
-}
 show() {
-  echo '@ file'; echo '@ file' >&2
-  case $1 in
-    *"$nl"*) printf '%s\n' "$1" | sed 's/^@/@@/' ;;
-    *) printf '%s\n' "$1" ;;
-  esac
+  echo '@ file'
+  printf '%s\n' "$1"
   if [ -f "$1" ]; then
     if [ ! -r "$1" ]; then echo '@ not-permitted'
-    elif { :; } 2>/dev/null <"$1"; then content "$1"
+    elif { :; } 2>/dev/null <"$1"; then echo '@ content'; return 0
     else { :; } 2>&1 <"$1" | tail -n 1 | sed 's/.*: /@ error /'
     fi
   elif [ -d "$1" ]; then echo '@ directory'
@@ -89,10 +69,11 @@ show() {
   else
     d=${1%%\**}; d=${d%/*}; d=${d:-/}
     case $1 in
-      *\**) if [ -d "$d" ] && [ ! -r "$d" ]; then echo '@ not-permitted'; return; fi ;;
+      *\**) if [ -d "$d" ] && [ ! -r "$d" ]; then echo '@ not-permitted'; return 1; fi ;;
     esac
     printf '@ '; missing "$1"
   fi
+  return 1
 }
 for path do
   shift
@@ -101,15 +82,26 @@ for path do
     *) set -- "$@" "$path" ;;
   esac
 done
-for path do show "$path"; done 3<<EOF
-$(meta "$@")
-EOF
-echo '@ end'
+for path do
+  shift
+  case $path in
+    *"$nl"*) ;;
+    *) if show "$path"; then set -- "$@" "/.$path"; fi ;;
+  esac
+done
+if [ $# -gt 0 ]; then
+  stat -L -c '@ mode %a %n' -- "$@" 2>/dev/null
+  echo '@ contents'
+  head -v -c "$max" -- "$@"
+  printf '\n==> @ end <==\n'
+else echo '@ contents'
+fi
 """
 )
 
 _FRAME = re.compile(rb"^@ ([a-z-]+) ?([^\n]*)\n", re.MULTILINE)
-_STUFFED = re.compile(rb"^@@", re.MULTILINE)
+_CONTENTS = b"@ contents\n"
+_END = b"\n==> @ end <==\n"
 _REFUSALS = (b"ermission denied", b"not permitted")
 #: most bytes of paths in one command: ssh passes a command as one argument, of at most 128 KiB
 _BATCH_BYTES = 48_000
@@ -129,12 +121,14 @@ def read_files(
 
     A path with ``*`` is a pattern that the host expands: each match has an entry, in the order of its bytes; a
     pattern without a match has one under its own name. At most ``max_bytes`` of each file are read; files of /proc
-    and /sys, which say that they are empty, are read like others. Any bytes survive.
+    and /sys, which say that they are empty, are read like others. Any bytes survive; a name with a line break in it is not looked at.
 
     Raises what ``Host.run`` raises, and CommandFailed where the host has no working shell.
     """
     states: dict[str, FileState] = {}
-    for batch in _batches([checked_path(path) for path in dict.fromkeys(paths)]):
+    wanted = [checked_path(path) for path in dict.fromkeys(paths)]
+    states.update((path, Unreadable(path, "its name has a line break")) for path in wanted if "\n" in path)
+    for batch in _batches([path for path in wanted if "\n" not in path]):
         result = host.run(
             Command(
                 ("sh", "-c", _READ_SH, "kdumpkit", str(max_bytes + 1), *batch),
@@ -149,61 +143,74 @@ def read_files(
 
 def parse_files(result: CommandResult, paths: Sequence[str], max_bytes: int) -> dict[str, FileState]:
     """The states in the answer to one command of :func:`read_files`."""
-    states: dict[str, FileState] = {}
-    errors = re.split(rb"^@ file\n", result.stderr, flags=re.MULTILINE)[1:]
-    frames = list(_FRAME.finditer(result.stdout))
-    number = -1
-    for index, frame in enumerate(frames[:-1]):
+    head, found, contents = result.stdout.partition(_CONTENTS)
+    frames = list(_FRAME.finditer(head))
+    modes = {name: mode for mode, _, name in (frame[2].partition(b" /.") for frame in frames if frame[1] == b"mode")}
+    told: dict[str, FileState | None] = {}
+    readable: list[bytes] = []
+    for frame, state in pairwise(frames):
         if frame[1] != b"file":
             continue
-        number += 1
-        state, name = frames[index + 1], _between(result.stdout, frame, frames[index + 1])
+        name = head[frame.end() : max(frame.end(), state.start() - 1)]
         path = name.decode("utf-8", "surrogateescape")
-        error = errors[number] if number < len(errors) else b""
-        after = frames[index + 2] if index + 2 < len(frames) else None
-        states[path] = _state(result, path, state, after, error, max_bytes)
-    whole = bool(frames) and frames[-1][1] == b"end"
+        if state[1] == b"content":
+            readable.append(name)
+            told[path] = None
+        else:
+            told[path] = _state(result.record, path, state[1], state[2])
+    for name, data in _split(contents, readable):
+        path = name.decode("utf-8", "surrogateescape")
+        told[path] = _content(result, path, name, data, modes.get(name, b""), max_bytes)
+    states = {path: state for path, state in told.items() if state is not None}
     for path in paths:
-        if path not in states and not (whole and "*" in path):
+        if path not in states and not (found and "*" in path):
             states[path] = Unreadable(path, "the host's answer broke off before it", result.record)
     return states
 
 
-def _state(
-    result: CommandResult,
-    path: str,
-    state: re.Match[bytes],
-    after: re.Match[bytes] | None,
-    error: bytes,
-    max_bytes: int,
+def _split(contents: bytes, names: Sequence[bytes]) -> Iterable[tuple[bytes, bytes | None]]:
+    # what stands between a name's header and the next one that is there; None where a name has none
+    headers = [b"==> /." + name + b" <==\n" for name in names]
+    at = 0
+    starts: list[tuple[int, int]] = []
+    for header in headers:
+        start = 0 if contents.startswith(header) and at == 0 else contents.find(b"\n" + header, max(0, at - 1))
+        skip = len(header) + (0 if start == 0 and contents.startswith(header) else 1)
+        starts.append((start, start + skip if start >= 0 else -1))
+        at = starts[-1][1] if start >= 0 else at
+    end = contents.rfind(_END)
+    for number, name in enumerate(names):
+        begin = starts[number][1]
+        after = next((start for start, _ in starts[number + 1 :] if start >= 0), end)
+        yield name, contents[begin:after] if begin >= 0 and after >= begin else None
+
+
+def _content(
+    result: CommandResult, path: str, name: bytes, data: bytes | None, mode: bytes, max_bytes: int
 ) -> FileState:
     record = result.record
-    word, text = state[1], state[2]
-    if word == b"absent":
-        return Absent(path, record)
-    if word == b"not-permitted" or (word == b"error" and any(refusal in text for refusal in _REFUSALS)):
-        return NotPermitted(path, record)
-    if word != b"content":
-        reason = {
-            b"directory": "it is a directory",
-            b"special": "it is not a regular file",
-            b"dangling": "it is a link, and what it leads to is not there",
-        }.get(word, last_line(text) or "the host gave no reason")
-        return Unreadable(path, reason, record)
+    error = next((line for line in result.stderr.splitlines() if b"/." + name in line), b"")
     if error:
         if any(refusal in error for refusal in _REFUSALS):
             return NotPermitted(path, record)
         return Unreadable(path, last_line(error), record)
-    if after is None or after[1] != b"mode":
+    if data is None:
         return Unreadable(path, "the host's answer broke off in it", record)
-    data = _STUFFED.sub(b"@", _between(result.stdout, state, after))
-    mode = int(after[2], 8) if re.fullmatch(rb"[0-7]{1,4}", after[2]) else None
-    return FileContent(path, data[:max_bytes], mode, len(data) > max_bytes, record)
+    bits = int(mode, 8) if re.fullmatch(rb"[0-7]{1,4}", mode) else None
+    return FileContent(path, data[:max_bytes], bits, len(data) > max_bytes, record)
 
 
-def _between(stdout: bytes, before: re.Match[bytes], after: re.Match[bytes]) -> bytes:
-    # the newline before a frame line is the frame's
-    return stdout[before.end() : max(before.end(), after.start() - 1)]
+def _state(record: int, path: str, word: bytes, text: bytes) -> FileState:
+    if word == b"absent":
+        return Absent(path, record)
+    if word == b"not-permitted" or (word == b"error" and any(refusal in text for refusal in _REFUSALS)):
+        return NotPermitted(path, record)
+    reason = {
+        b"directory": "it is a directory",
+        b"special": "it is not a regular file",
+        b"dangling": "it is a link, and what it leads to is not there",
+    }.get(word, last_line(text) or "the host gave no reason")
+    return Unreadable(path, reason, record)
 
 
 def _batches(paths: Sequence[str]) -> Iterable[list[str]]:

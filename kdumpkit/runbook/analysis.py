@@ -19,7 +19,6 @@ from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
-from kdumpkit.facts.survey import read_survey
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.runbook.clock import utc
@@ -262,7 +261,7 @@ class Analysis(Stage):
         size_bytes = self.session.recall_value("dump_size_bytes")
         if self._remote() is None or not size_bytes:
             return StepReport(title, conclusion=NO_DUMP)
-        survey = read_survey(self.target, self.distribution.survey_request(self.uname.release))
+        survey = self.survey
         memory, target = self.known(survey.meminfo), survey.dump_target
         bars = [("the dump", int(size_bytes))]
         caption = f"The dump took {size_text(int(size_bytes))}, {int(size_bytes) / memory.total_bytes:.1%} of the RAM"

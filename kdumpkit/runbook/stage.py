@@ -14,7 +14,7 @@ from kdumpkit.distributions import Distribution, distribution_for
 from kdumpkit.errors import FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
 from kdumpkit.facts.os_release import read_os_release
-from kdumpkit.facts.survey import Survey, read_survey
+from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.uname import Uname, read_uname
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
@@ -137,9 +137,9 @@ class Stage:
 
     @property
     def survey(self) -> Survey:
-        """Every fact about the host, read when first asked for and after each change."""
+        """The facts about the host, each read when first asked for, and again after a change."""
         if self._survey is None:
-            self._survey = read_survey(self.target, self.distribution.survey_request(self.uname.release))
+            self._survey = Survey(self.target, self.distribution.survey_request(self.uname.release))
         return self._survey
 
     def forget_survey(self) -> None:

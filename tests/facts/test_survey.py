@@ -1,8 +1,8 @@
-"""read_survey over a made-up Debian host and over this very machine."""
+"""Survey over a made-up Debian host and over this very machine."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 
 from kdumpkit.facts import boot_id, grub_cfg, iomem, kernel_build_id, kernel_command_line, meminfo, sysctls
@@ -10,7 +10,7 @@ from kdumpkit.facts.dump_target import FileSystemSpace
 from kdumpkit.facts.grub_cfg import GrubConfig
 from kdumpkit.facts.kdump_tools import KdumpToolsSettings
 from kdumpkit.facts.kexec_crash import LOADED, SIZE
-from kdumpkit.facts.survey import Survey, SurveyRequest, read_survey
+from kdumpkit.facts.survey import Survey, SurveyRequest
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.local import LocalHost
 
@@ -55,32 +55,43 @@ def debian_host(tree: TreeHost) -> None:
     )
 
 
+FACTS = {n for n, v in vars(Survey).items() if isinstance(v, cached_property) and not n.startswith("_")}
+
+
 def unknowns(survey: Survey) -> set[str]:
-    return {field.name for field in fields(survey) if isinstance(getattr(survey, field.name), Unknown)}
+    return {name for name in FACTS if isinstance(getattr(survey, name), Unknown)}
 
 
 def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost) -> None:
     debian_host(tree)
-    survey = read_survey(tree, REQUEST)
+    survey = Survey(tree, REQUEST)
     assert unknowns(survey) == {"grub_environment"}
-    # files, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux, systemctl, df
-    assert len(tree.commands) == 10
+    # three groups of files, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux, systemctl, df
+    assert len(tree.commands) == 12
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
     assert isinstance(survey.grub_config, GrubConfig)
     assert isinstance(survey.dump_target, type(survey.dump_target))
-    assert survey.boot.records == (0,)  # type: ignore[union-attr]
+
+
+def test_survey_reads_only_what_is_asked_for_and_that_once(tree: TreeHost) -> None:
+    debian_host(tree)
+    survey = Survey(tree, REQUEST)
+    assert not tree.commands
+    assert survey.kexec_crash is survey.kexec_crash
+    assert survey.iomem is not None
+    assert len(tree.commands) == 1
 
 
 def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_asked_for(tree: TreeHost) -> None:
     debian_host(tree)
     (tree.root / "etc/default/kdump-tools").unlink()
-    survey = read_survey(tree, REQUEST)
+    survey = Survey(tree, REQUEST)
     assert isinstance(survey.kdump_tools, Unknown)
     assert survey.kdump_tools.absent
     assert not isinstance(survey.dump_target, Unknown)
     assert survey.dump_target.directory == "/var/crash"
     assert isinstance(survey.dump_target.space, FileSystemSpace)
-    without = read_survey(tree, SurveyRequest())
+    without = Survey(tree, SurveyRequest())
     assert not isinstance(without.dump_target, Unknown)
     assert isinstance(without.dump_target.space, Unknown)
     assert {"packages", "programs", "units"} <= unknowns(without)
@@ -88,9 +99,9 @@ def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_a
 
 def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) -> None:
     tree.answers.update(dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find"), (127, b"", b"")))
-    survey = read_survey(tree, REQUEST)
-    known = {field.name for field in fields(survey)} - unknowns(survey)
-    assert known == {"host", "uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs"}
+    survey = Survey(tree, REQUEST)
+    known = FACTS - unknowns(survey)
+    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs"}
     assert isinstance(survey.kexec_crash.loaded, Unknown)
     assert isinstance(survey.sysctls.panic, Unknown)
     assert not isinstance(survey.dump_target, Unknown)
@@ -98,7 +109,7 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
 
 
 def test_survey_of_this_machine() -> None:
-    survey = read_survey(LocalHost(), REQUEST, as_root=False)
+    survey = Survey(LocalHost(), REQUEST, as_root=False)
     assert not isinstance(survey.boot, Unknown)
     assert survey.boot.boot_id == Path(boot_id.BOOT_ID).read_text().strip()
     assert not isinstance(survey.meminfo, Unknown)

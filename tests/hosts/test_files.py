@@ -30,7 +30,7 @@ from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.ssh import SshHost
 
 HERE = LocalHost()
-AWKWARD = b"@ file 1\n@@ x\n@\n\n\0\xff\r\n@ end\n@ mode 777\nlast @"
+AWKWARD = b"@ file 1\n==> /./x <==\n@ contents\n\n==> @ end <==\n@@ x\n@\n\n\0\xff\r\n@ end\n@ mode 777\nlast @"
 
 
 class Wrapped(LocalHost):
@@ -89,11 +89,11 @@ def test_states_are_kept_apart(host: Wrapped, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("full")
     (tmp_path / "dangling").symlink_to("nothing")
     os.mkfifo(tmp_path / "fifo")
-    odd = str(tmp_path) + "/od\nd '\"$(x)\udcff"
+    odd = str(tmp_path) + "/od d '\"$(x)\udcff"
     Path(odd).write_bytes(b"o")
     names = ["full", "empty", "link", "dangling", "fifo", "none", "none/below", "full/below"]
     paths = {name: f"{tmp_path}/{name}" for name in names}
-    states = read_files(host, [*paths.values(), str(tmp_path), odd, "/proc/self/status"])
+    states = read_files(host, [*paths.values(), str(tmp_path), odd, "/proc/self/status", f"{odd}\n"])
     record = 41 if isinstance(host, Wrapped) else -1
     assert states[paths["full"]] == FileContent(paths["full"], AWKWARD, 0o4640, False, record)
     assert states[paths["empty"]] == FileContent(paths["empty"], b"", 0o600, False, record)
@@ -108,7 +108,8 @@ def test_states_are_kept_apart(host: Wrapped, tmp_path: Path) -> None:
     status = states["/proc/self/status"]
     assert isinstance(status, FileContent)
     assert b"\nPid:\t" in status.data
-    assert len(states) == 11
+    assert isinstance(states[f"{odd}\n"], Unreadable)
+    assert len(states) == 12
 
 
 def test_limit_cuts_and_says_so(host: Wrapped, tmp_path: Path) -> None:

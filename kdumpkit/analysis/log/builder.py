@@ -17,6 +17,9 @@ from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_tas
 FRAME_LIMIT = 512
 MODULE_LIMIT = 2048
 REGISTER_LIMIT = 96
+#: of a line that is kept as printed
+TEXT_LIMIT = 512
+_NAME_LIMIT = 64
 #: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
 _FIRST_PAGE = 4096
 
@@ -63,7 +66,7 @@ class Builder:
         self.kind = kind
         self.severity = severity
         self.confirmed = role is not Role.MAYBE
-        self.title = title
+        self.title = title[:TEXT_LIMIT]
         self.first_line = self.last_line = line_number
         self.time_s = time_s
         #: of the last line, as a number or as printed
@@ -149,7 +152,7 @@ class Builder:
         if word in _PROGRAM_COUNTERS:
             self._take_program_counter(_PROGRAM_COUNTERS[word](text), text, line_number)
             if len(self.registers) < REGISTER_LIMIT:
-                self.registers.append(text)
+                self.registers.append(text[:TEXT_LIMIT])
         elif word in _REGISTER_WORDS:
             self._take_registers(text, word, line_number)
         elif word in _TRACE_WORDS:
@@ -159,10 +162,10 @@ class Builder:
         elif word in _STATE_WORDS:
             self._take_state(text, line_number)
         elif word == "Hardware" and text.startswith("Hardware name:") and self.hardware_name is None:
-            self.hardware_name = text[14:].strip()
+            self.hardware_name = text[14:TEXT_LIMIT].strip()
             self.line_numbers["hardware_name"] = line_number
         elif word == "Workqueue:" and self.workqueue is None:
-            self.workqueue = text[10:].strip()
+            self.workqueue = text[10:TEXT_LIMIT].strip()
         elif word == "Modules" and text.startswith("Modules linked in:"):
             self._take_modules(text[18:])
             self.module_lines = True
@@ -242,7 +245,7 @@ class Builder:
 
     def _take_registers(self, text: str, word: str, line_number: int) -> None:
         if len(self.registers) < REGISTER_LIMIT:
-            self.registers.append(text)
+            self.registers.append(text[:TEXT_LIMIT])
         if word == "CR2:" and self.fault_address is None and self.died and self.kind == "oops":
             self.fault_address = text.split()[1] if len(text.split()) > 1 else None
             self.line_numbers["fault_address"] = line_number
@@ -304,7 +307,9 @@ class Builder:
     def _take_modules(self, text: str) -> None:
         if len(self.modules) < MODULE_LIMIT:
             listed = text.split("[last unloaded", 1)[0]
-            self.modules.extend(name.split("(")[0] for name in listed.split()[: MODULE_LIMIT - len(self.modules)])
+            self.modules.extend(
+                name.split("(")[0][:_NAME_LIMIT] for name in listed.split()[: MODULE_LIMIT - len(self.modules)]
+            )
 
     # --- the end ---
 

@@ -15,7 +15,8 @@ _SYMBOL = r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}
 _MODULE = r"(?: \[(?P<module>[A-Za-z_][\w-]{0,63})(?:\([A-Z+-]{1,8}\))?(?: [0-9a-f]{8,64})?\])?"
 _ADDRESS = r"\[<?[0-9a-fA-Fx]{0,18}>?\]:?"
 
-LOCATION = re.compile(_SYMBOL + r"\)?" + _MODULE)
+# only where a word begins: a search from every letter of a long word would take its square
+LOCATION = re.compile(r"(?<![\w.$])" + _SYMBOL + r"\)?" + _MODULE)
 
 _FRAME = re.compile(
     r"(?:<{1,2}/?[A-Z#][\w#/ -]{0,15}>{1,2}|<>)?\s{0,8}"
@@ -31,7 +32,7 @@ _FROM = re.compile(
 # "foo (fs/file.c:12 (discriminator 3)) module" that of scripts/decode_stacktrace.sh, which takes the offset away
 _INLINED = re.compile(r"(?P<symbol>[A-Za-z_][\w.]{0,255}) \S{1,200}:\d{1,6} \[inline\]$")
 _DECODED = re.compile(
-    r"(?P<guess>\? )?(?P<symbol>[A-Za-z_.$][\w.$]{0,255}) "
+    r"(?<![\w.$])(?P<guess>\? )?(?P<symbol>[A-Za-z_.$][\w.$]{0,255}) "
     r"\((?:[\w.+/-]{1,200}\.[chS]:(?:\d{1,7}|\?)(?: \(discriminator \d{1,4}\))?,? ?){1,8}\)"
     r"(?: \[?(?P<module>[A-Za-z_][\w-]{0,63})\]?(?=$| [0-9a-f]{8}))?"
 )
@@ -65,7 +66,7 @@ def _has_source(text: str) -> bool:
 
 def parse_location(text: str) -> Location | None:
     """The first ``symbol+offset/size [module]`` in the text; None where there is none."""
-    match = LOCATION.search(text)
+    match = LOCATION.search(text) if "+0x" in text else None
     if match is not None:
         return Location(match["symbol"], "+" + match["offset"], match["module"])
     if _has_source(text):

@@ -32,6 +32,7 @@ _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
 )
+_RULE_LITERALS = frozenset(literal.decode() for rule in RULES for literal in rule.literals)
 _RULES_BY_LITERAL = tuple((tuple(lit.decode() for lit in rule.literals), rule) for rule in RULES)
 _ENDS = ("---[ end trace", "Rebooting in ")
 #: kinds that are followed by die(), even where its line is lost
@@ -70,8 +71,9 @@ class OpenReports:
             return
         if "elfcorehdr=" in text and "ommand line:" in text:
             self.capture_boots.add(self.boot)
+        present = {literal for literal in _RULE_LITERALS if literal in text}
         for literals, rule in _RULES_BY_LITERAL:
-            if any(literal in text for literal in literals):
+            if not present.isdisjoint(literals):
                 match = rule.pattern.search(text)
                 if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
                     self._trigger(rule, match, message, number)

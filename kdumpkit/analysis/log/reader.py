@@ -20,11 +20,14 @@ from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, p
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
 _BREAK_COLUMNS = (72, 80)
+#: a task header is no longer; bounds the pattern that looks for its end
+_HEADER_LIMIT = 200
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
 _HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
 _BREAKABLE = ("CPU:", "Pid:", "REGS:", "RIP", "Hardware name:", "pc :", "NIP ", "Krnl PSW")
+_BREAKABLE_FIRST = frozenset(start[0] for start in _BREAKABLE)
 #: what begins a line of the kernel's own is no rest of the line before
 _BEGINNINGS = (
     "BUG:",
@@ -83,10 +86,11 @@ class _Reader:
         if hits or reports.open:
             texts = _decode_all(lines)
             index, end, hit = 0, len(lines), 0
+            next_hit = hits[0] if hits else end
             while index < end:
-                while hit < len(hits) and hits[hit] < index:
+                while next_hit < index:
                     hit += 1
-                next_hit = hits[hit] if hit < len(hits) else end
+                    next_hit = hits[hit] if hit < len(hits) else end
                 if not reports.open:
                     index = next_hit
                     if index >= end:
@@ -101,7 +105,7 @@ class _Reader:
                     match = COMMON_PREFIX.match(line)
                     if match is not None:
                         text = line[match.end() :].strip()
-                        if not text.startswith(_BREAKABLE):
+                        if text[:1] not in _BREAKABLE_FIRST or not text.startswith(_BREAKABLE):
                             self.prefixed = True
                             if text:
                                 reports.feed(text, match[1], match[2], number)
@@ -145,7 +149,7 @@ class _Reader:
         if (
             fits_not
             or message.text.endswith("=")
-            or _RELEASE_MISSING.match(message.text)
+            or (len(message.text) <= _HEADER_LIMIT and _RELEASE_MISSING.match(message.text))
             or (not candidate and _MODULE_ALONE.match(next_message.text))
         ):
             return message._replace(text=_joined(message.text, next_message.text))

@@ -62,6 +62,12 @@ def test_hard_lockups() -> None:
         "[ 1.000003] CPU: 2 PID: 0 Comm: swapper/2 Not tainted 3.16.0-4-amd64 #1 Debian 3.16.7\n"
     )
     assert (block.kind, block.cpu, block.rip_symbol) == ("hard_lockup", 2, None)
+    block = fatal(
+        "[ 1.0] Watchdog CPU:80 detected Hard LOCKUP other CPUS:1\n"
+        "[ 1.1] Watchdog CPU:1 Hard LOCKUP\n"
+        "[ 1.2] CPU: 1 PID: 9 Comm: widgetd Not tainted 4.15.0 #1\n"
+    )
+    assert (block.kind, block.cpu, block.pid) == ("hard_lockup", 1, 9)
     assert fatal("[ 1.0] watchdog: CPU 7 self-detected hard LOCKUP @ widget_spin+0x4/0x8\n").kind == "hard_lockup"
     assert fatal("[ 1.0] watchdog: CPU 7 detected hard LOCKUP on other CPUs 5\n").kind == "hard_lockup"
 
@@ -279,3 +285,26 @@ def test_a_release_that_a_mail_program_broke() -> None:
         "rc7-00005-g123456789abc #79 NONE\n"
     )
     assert block.kernel_release == "6.16.0-rc7-00005-g123456789abc"
+
+
+def test_soft_lockup_that_panics_at_once() -> None:
+    block = fatal(
+        "[ 1.0] watchdog: BUG: soft lockup - CPU#3 stuck for 25s! [swapper/3:0]\n"
+        "[ 1.1] Kernel panic - not syncing: softlockup: hung tasks\n"
+        "[ 1.2] CPU: 3 PID: 0 Comm: swapper/3 Tainted: G             L     6.5.3 #1 0123456789abcdef\n"
+        "[ 1.3] Call Trace:\n"
+        "[ 1.4]  <IRQ>\n"
+        "[ 1.5]  panic+0x180/0x330\n"
+        "[ 1.6] RIP: 0010:widget_softirq+0x7c/0x2c8\n"
+    )
+    assert (block.kind, block.panicked, block.cpu, block.tainted) == ("soft_lockup", True, 3, "GL")
+    assert (block.rip_symbol, block.call_trace) == ("widget_softirq", ("panic",))
+
+
+def test_machine_check_with_its_place() -> None:
+    block = fatal(
+        "[ 5.1] mce: [Hardware Error]: CPU 3: Machine Check Exception: 5 Bank 6: be00000000800400\n"
+        "[ 5.2] mce: [Hardware Error]: RIP !INEXACT! 10:<ffffffff81234567> {widget_idle+0x72/0x170}\n"
+        "[ 5.3] Kernel panic - not syncing: Fatal machine check\n"
+    )
+    assert (block.kind, block.rip_symbol, block.rip_offset) == ("mce", "widget_idle", "+0x72/0x170")

@@ -63,7 +63,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
         return highest
 
     # 512 reports are kept, so both have reached the bound
-    assert peak(2400) < peak(800) * 1.3
+    assert peak(1400) < peak(700) * 1.3
 
 
 def test_a_report_of_endless_lines_is_bounded() -> None:

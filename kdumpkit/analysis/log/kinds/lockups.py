@@ -23,17 +23,24 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         (b"LOCKUP",),
-        re.compile(
-            r"(?:^|: )(?:Watchdog detected hard LOCKUP on cpu ?(?P<cpu>\d{1,6})"
-            r"|BUG: NMI Watchdog detected LOCKUP"
-            r"|(?:CPU ?\d+ |Watchdog CPU:\d+ )(?:self-)?(?:detected )?[Hh]ard LOCKUP)"
-        ),
+        re.compile(r"(?:^|: )Watchdog detected hard LOCKUP on cpu ?(?P<cpu>\d{1,6})"),
         "hard_lockup",
         Severity.HANG,
     ),
+    # powerpc: the processor that does not answer, found by itself or named after another found it
     Rule(
         (b"LOCKUP",),
-        re.compile(r"^Watchdog CPU:(?P<cpu>\d{1,6}) (?:detected )?Hard LOCKUP"),
+        re.compile(r"(?:^|: )(?:Watchdog )?CPU[: ](?P<cpu>\d{1,6}) (?:self-detected )?[Hh]ard LOCKUP"),
+        "hard_lockup",
+        Severity.HANG,
+    ),
+    # here the number is that of the processor that looks
+    Rule(
+        (b"LOCKUP",),
+        re.compile(
+            r"(?:^|: )(?:BUG: NMI Watchdog detected LOCKUP|"
+            r"(?:Watchdog )?CPU[: ]\d{1,6} detected [Hh]ard LOCKUP (?:on )?other)"
+        ),
         "hard_lockup",
         Severity.HANG,
     ),

@@ -94,11 +94,11 @@ RULES: tuple[Rule, ...] = (
     Rule((b"BUG: ",), re.compile(r"^BUG: \S"), "warning", Severity.REPORT, Role.MAYBE),
     # no crash, but their stacks must not be taken for one
     Rule(
-        (b"allocation failure",), re.compile(r"page allocation (?:failure|stalls)"), "allocation_failure", Severity.NOTE
+        (b"page allocation ",), re.compile(r"page allocation (?:failure|stalls)"), "allocation_failure", Severity.NOTE
     ),
     Rule((b"invoked oom-killer",), re.compile(r"invoked oom-killer"), "oom_kill", Severity.NOTE),
     Rule(
-        (b"unable to allocate memory",),
+        (b"nable to allocate memory",),
         re.compile(r"^SLUB: Unable to allocate memory"),
         "allocation_failure",
         Severity.NOTE,
