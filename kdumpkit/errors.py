@@ -32,12 +32,15 @@
     └── LabError                 1  the lab's virtual machine could not be built or started
 
 An error is a sentence and a next step: ``message`` says what happened, on which host, and what it means;
-``hint`` is the command or action to take next.
+``hint`` is the command or action to take next. Both often quote a host, so secrets and control sequences are taken
+out of them here: they end in notebooks and on terminals.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from kdumpkit.evidence.redact import cleaned
 
 
 class KdumpkitError(Exception):
@@ -46,9 +49,9 @@ class KdumpkitError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = cleaned(message)
+        self.hint = cleaned(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  next: {self.hint}" if self.hint else self.message

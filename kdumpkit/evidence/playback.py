@@ -48,8 +48,7 @@ class Playback:
         record = self._next("command", command_key(host, command), command.shown())
         failure = record.data.get("failure")
         if failure is not None:
-            kind = getattr(errors, str(failure["type"]), HostError)
-            raise kind(str(failure["message"]), str(failure.get("hint", "")))
+            raise _host_error(str(failure["type"]))(str(failure["message"]), str(failure.get("hint", "")))
         return CommandResult(
             command,
             int(record.data["exit_status"]),
@@ -82,6 +81,12 @@ class Playback:
         if record.kind in TIMED_KINDS:
             self.now = record.ended_at
         return record
+
+
+def _host_error(name: str) -> type[HostError]:
+    # only a class of the error tree, whatever else a record names
+    kind = getattr(errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, HostError) else HostError
 
 
 _KEY_NAMES = ("host", "argv", "title", "as_root", "stdin_sha256", "remote")

@@ -97,10 +97,8 @@ def _masked_once(data: bytes) -> bytes:
 
 def redact_text(text: str) -> str:
     """:func:`redact` for text."""
-    # surrogatepass would refuse the bytes that surrogateescape stands for, and the other way round
-    if text.isascii():
-        return redact(text.encode()).decode()
-    return redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    # no mask begins or ends inside a character, so what was encoded this way decodes again, lone surrogates too
+    return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def cleaned(text: str) -> str:

@@ -10,6 +10,8 @@ holds the folder could write a whole new chain. That is what a signature over th
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import EvidenceError, HostError
+from kdumpkit.errors import DiskFull, EvidenceError, HostError
 from kdumpkit.evidence.redact import redact, redact_text
 
 TRANSCRIPT = "transcript.jsonl"
@@ -75,7 +77,10 @@ class Transcript:
     def append(
         self, kind: str, data: Mapping[str, Any], *, started_at: float | None = None, duration_s: float = 0.0
     ) -> int:
-        """Write one record, synced to disk, and return its number."""
+        """Write one record, synced to disk, and return its number.
+
+        Raises DiskFull where there is no room here; what was there before is then whole.
+        """
         started = time.time() if started_at is None else started_at
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -96,10 +101,17 @@ class Transcript:
                     "previous": self._previous,
                 }
             )
-            os.lseek(descriptor, 0, os.SEEK_END)
-            _write_all(descriptor, line + b"\n")
-            os.fsync(descriptor)
-            self._size = os.fstat(descriptor).st_size
+            before = os.lseek(descriptor, 0, os.SEEK_END)
+            try:
+                with _disk_full_said(self._path):
+                    _write_all(descriptor, line + b"\n")
+                    os.fsync(descriptor)
+            except BaseException:
+                # half a line would make everything after it unreadable
+                os.ftruncate(descriptor, before)
+                self._size = -1
+                raise
+            self._size = before + len(line) + 1
         finally:
             os.close(descriptor)
         if number == 0:
@@ -147,18 +159,43 @@ class Transcript:
         return encode_bytes(data)
 
     def _catch_up(self, descriptor: int) -> None:
-        # Another process (the notebook before this one, the runner) may have written since; and a process that
-        # was killed in the middle of a write leaves a torn line, which is cut off and said.
+        # Another process (the notebook before this one, the runner) may have written since.
         size = os.fstat(descriptor).st_size
         if size == self._size:
             return
-        raw = os.pread(descriptor, size, 0)
-        end = raw.rfind(b"\n") + 1
-        if end != size:
-            os.ftruncate(descriptor, end)
-        lines = raw[:end].splitlines()
+        lines = _whole_lines(descriptor).splitlines()
         self._next = len(lines)
         self._previous = hashlib.sha256(lines[-1]).hexdigest() if lines else GENESIS
+
+
+def mend_transcript(folder: Path) -> int:
+    """Cut off a last line that a killed process or a dead machine left half written; how many bytes that were.
+
+    Nothing was done after such a line, because a record is synced before the next thing is. Lines that end are
+    never touched. A folder without a transcript has nothing to mend.
+    """
+    try:
+        descriptor = os.open(folder / TRANSCRIPT, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        return size - len(_whole_lines(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _whole_lines(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    raw = b""
+    while len(raw) < size and (piece := os.pread(descriptor, size - len(raw), len(raw))):
+        raw += piece
+    whole = raw[: raw.rfind(b"\n") + 1]
+    if len(whole) != size:
+        os.ftruncate(descriptor, len(whole))
+        os.fsync(descriptor)
+    return whole
 
 
 #: kinds whose end moves the clock on; the others are notes about what was decided
@@ -235,7 +272,7 @@ def _records(raw: bytes, folder: Path) -> Iterator[Record]:
                 float(fields.pop("duration_s")),
                 fields,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _broken(folder, index) from error
         if not good:
             raise _broken(folder, index)
@@ -251,14 +288,22 @@ def _broken(folder: Path, index: int) -> EvidenceError:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a file so that it is wholly there or not at all, even when the machine dies in between."""
+    """Write a file so that it is wholly there or not at all, even when the machine dies in between.
+
+    Raises DiskFull where there is no room here.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with _disk_full_said(path), temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        # in an evidence folder a left-over would count as evidence
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -269,6 +314,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _disk_full_said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(f"no room to write {path} on this machine: {error.strerror}", f"df -h {path.parent}") from error
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:

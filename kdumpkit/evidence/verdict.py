@@ -14,6 +14,7 @@ from kdumpkit.checks.finding import (
     newest_findings,
     worst_status,
 )
+from kdumpkit.errors import EvidenceError
 from kdumpkit.evidence.transcript import Record
 
 #: what a stage can be beside a finding's status
@@ -48,7 +49,10 @@ class RunVerdict:
 
 
 def judge(records: Sequence[Record], stages: Sequence[str]) -> RunVerdict:
-    """The verdict on a run that was to go through ``stages``."""
+    """The verdict on a run that was to go through ``stages``.
+
+    Raises EvidenceError where a record does not hold what its kind says.
+    """
     verdicts = tuple(_judge_stage(records, stage) for stage in stages)
     errors = [v for v in verdicts if v.error]
     if errors:
@@ -66,16 +70,25 @@ def _judge_stage(records: Sequence[Record], stage: str) -> StageVerdict:
         return StageVerdict(stage, NOT_RUN, 0, (), {}, 0.0, 0.0)
     begin = begins[-1]
     attempt = [record for record in own if record.attempt == begin.attempt]
-    findings = newest_findings(
-        finding_from_json(f) for r in attempt if r.kind == "findings" for f in r.data["findings"]
-    )
-    errors = [record for record in attempt if record.kind == "error"]
+    findings = newest_findings(f for r in attempt if r.kind == "findings" for f in _findings(r))
+    # the last word counts: by hand a cell that refused can be run again, and the stage then comes to its end
+    ends = [record for record in attempt if record.kind in ("error", "result")]
     ended = max(record.ended_at for record in attempt)
-    if errors:
-        return StageVerdict(stage, ERROR, begin.attempt, findings, dict(errors[-1].data), begin.started_at, ended)
-    if not any(record.kind == "result" for record in attempt):
+    if ends and ends[-1].kind == "error":
+        return StageVerdict(stage, ERROR, begin.attempt, findings, dict(ends[-1].data), begin.started_at, ended)
+    if not ends:
         return StageVerdict(stage, INTERRUPTED, begin.attempt, findings, {}, begin.started_at, ended)
     return StageVerdict(stage, str(worst_status(findings)), begin.attempt, findings, {}, begin.started_at, ended)
+
+
+def _findings(record: Record) -> list[Finding]:
+    try:
+        return [finding_from_json(data) for data in record.data["findings"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise EvidenceError(
+            f"record {record.number} of the transcript holds findings that are none: {error!r}",
+            "take a fresh copy of the evidence from where it was first written",
+        ) from error
 
 
 def verdict_as_json(verdict: RunVerdict) -> dict[str, Any]:

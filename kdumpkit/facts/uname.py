@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from kdumpkit.command import Command
@@ -11,8 +12,7 @@ from kdumpkit.facts.text import decoded
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 
-#: one line each: uname prints several fields on one line, and the version has spaces in it
-SCRIPT = "uname -n; uname -r; uname -v; uname -m"
+_LINE = re.compile(r"(\S+) (\S+) (.+) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,13 @@ class Uname:
 
 
 def parse_uname(data: bytes, records: tuple[int, ...] = ()) -> Uname:
-    """Four lines: node name, release, version, machine. Raises ParseError."""
-    lines = decoded(data, "uname").rstrip("\n").split("\n")
-    if len(lines) != 4 or not all(line.strip() for line in lines):
-        raise ParseError(f"uname: four lines were expected, {len(lines)} came")
-    nodename, release, version, machine = (line.strip() for line in lines)
-    return Uname(nodename, release, version, machine, records)
+    """``uname -nrvm``: of the four only the version has spaces in it. Raises ParseError."""
+    found = _LINE.fullmatch(decoded(data, "uname").strip())
+    if found is None:
+        raise ParseError("uname: name, release, version and machine were expected on one line")
+    return Uname(found[1], found[2], found[3].strip(), found[4], records)
 
 
 def read_uname(host: Host) -> Uname | Unknown:
-    command = Command(("sh", "-c", SCRIPT), timeout_s=20, title="uname")
+    command = Command(("uname", "-nrvm"), timeout_s=20)
     return answered(host, command, lambda result: parse_uname(result.stdout, record_numbers(result.record)))

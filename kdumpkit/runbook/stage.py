@@ -13,8 +13,8 @@ from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_fin
 from kdumpkit.distributions import Distribution, distribution_for
 from kdumpkit.errors import FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
-from kdumpkit.facts.os_release import read_os_release
 from kdumpkit.facts.survey import Survey
+from kdumpkit.facts.system import read_system
 from kdumpkit.facts.uname import Uname, read_uname
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
@@ -95,9 +95,9 @@ class Stage:
 
     def identify(self) -> None:
         """Ask the host what it is. Raises UnsupportedHost for a distribution that the kit does not know."""
-        os_release = read_os_release(self.target)
+        uname, os_release = read_system(self.target)
+        self.uname: Uname = self.known(uname)
         self.distribution: Distribution = distribution_for(os_release)
-        self.uname: Uname = self.known(read_uname(self.target))
         if not self.distribution.supported:
             raise UnsupportedHost(
                 f"{self.parameters.host} is {self.distribution.name}, which this version of the kit does not know; "

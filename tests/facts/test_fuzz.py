@@ -69,7 +69,7 @@ def kernels(data: bytes) -> object:
 
 PARSERS: dict[str, tuple[Parser, bytes]] = {
     "os_release": (parse_os_release, DEBIAN),
-    "uname": (parse_uname, b"web01\n6.1.0-55-amd64\n#1 SMP\nx86_64\n"),
+    "uname": (parse_uname, b"web01 6.1.0-55-amd64 #1 SMP x86_64\n"),
     "boot_id": (parse_boot_id, b"bb9a806b-dcc5-480a-8a3c-5d248432be50\n"),
     "uptime": (parse_uptime, b"2014.45 3971.01\n"),
     "machine_id": (parse_machine_id, b"3d1219c7c4c5404aaa1f6d2a48adfda4\n"),

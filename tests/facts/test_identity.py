@@ -25,6 +25,7 @@ from kdumpkit.facts.meminfo import PATH as MEMINFO
 from kdumpkit.facts.meminfo import meminfo_from, parse_meminfo
 from kdumpkit.facts.os_release import PATHS as OS_RELEASE
 from kdumpkit.facts.os_release import OsRelease, os_release_from, parse_os_release, read_os_release
+from kdumpkit.facts.system import read_system
 from kdumpkit.facts.uname import parse_uname, read_uname
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.local import LocalHost
@@ -85,10 +86,10 @@ def test_os_release_of_this_machine() -> None:
 
 
 def test_uname() -> None:
-    uname = parse_uname(b"web01\n6.1.0-55-amd64\n#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-1 (2026-08-30)\nx86_64\n")
+    uname = parse_uname(b"web01 6.1.0-55-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-1 (2026-08-30) x86_64\n")
     assert (uname.nodename, uname.release, uname.machine) == ("web01", "6.1.0-55-amd64", "x86_64")
     assert uname.version.startswith("#1 SMP")
-    for data in (b"", b"one\n", b"a\nb\n\nd\n", b"a\nb\nc\nd\ne\n"):
+    for data in (b"", b"one\n", b"a b c\n", b"a b c d\ne f g h\n"):
         with pytest.raises(ParseError):
             parse_uname(data)
 
@@ -102,11 +103,33 @@ def test_uname_of_this_machine_and_of_a_host_without_it(tree: TreeHost) -> None:
         os.uname().version,
         os.uname().machine,
     )
-    tree.answers["sh"] = (127, b"", b"sh: uname: not found")
+    tree.answers["uname"] = (127, b"", b"uname: not found")
     there = read_uname(tree)
     assert isinstance(there, Unknown)
     assert there.why is Why.ABSENT
     assert there.records == (0,)
+
+
+def test_system_is_uname_and_os_release_by_one_command(tree: TreeHost) -> None:
+    name = b"web01 6.1.0-55-amd64 #1 SMP Debian x86_64\n"
+    tree.answers["sh"] = (0, name + DEBIAN, b"")
+    uname, release = read_system(tree)
+    assert not isinstance(uname, Unknown)
+    assert not isinstance(release, Unknown)
+    assert (uname.nodename, release.id) == ("web01", "debian")
+    assert len(tree.commands) == 1
+    for answer, why in (((1, name, b""), Why.ABSENT), ((0, name + b"NAME=x\n", b""), Why.NOT_UNDERSTOOD)):
+        tree.answers["sh"] = answer
+        uname, release = read_system(tree)
+        assert not isinstance(uname, Unknown)
+        assert isinstance(release, Unknown)
+        assert release.why is why
+    tree.answers["sh"] = (127, b"", b"uname: not found")
+    assert all(isinstance(found, Unknown) for found in read_system(tree))
+    real, distribution = read_system(LocalHost())
+    assert not isinstance(real, Unknown)
+    assert real.release == os.uname().release
+    assert not isinstance(distribution, Unknown)
 
 
 GOOD_BOOT = {
