@@ -6,13 +6,15 @@ nobody signed it. Its form is the in-toto Statement v1 (in-toto attestation fram
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kdumpkit.command import Command
+from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import EvidenceError, UsageError
 from kdumpkit.evidence.transcript import read_transcript, write_synced
 from kdumpkit.evidence.verdict import judge
@@ -59,11 +61,8 @@ def sign_manifest(folder: Path, key: Path) -> None:
 
     Raises UsageError where ssh-keygen cannot sign with it.
     """
-    result = LocalHost("this machine").run(
-        Command(
-            ("ssh-keygen", "-q", "-Y", "sign", "-f", str(key.expanduser()), "-n", NAMESPACE, str(folder / MANIFEST)),
-            timeout_s=120,
-        )
+    result = _ssh_keygen(
+        "-q", "-Y", "sign", "-f", str(key.expanduser()), "-n", NAMESPACE, str(folder / MANIFEST), stdin=b""
     )
     if not result.ok or not (folder / SIGNATURE).exists():
         said = result.stderr.decode("utf-8", "replace").strip()
@@ -101,55 +100,63 @@ def check_signature(folder: Path, allowed_signers: Path | None) -> str:
     """Who signed, in words. Raises EvidenceError where a signature does not fit.
 
     Without ``allowed_signers`` the signature is only checked to be one of some key over this manifest, and the
-    words say so; without a signature the words say that.
+    words say so; without a signature the words say that. With it, a folder that is not signed is refused.
     """
+    if allowed_signers is not None and not allowed_signers.is_file():
+        raise UsageError(
+            f"{allowed_signers}: there is no such file of allowed signers", "see ALLOWED SIGNERS in ssh-keygen(1)"
+        )
     if not (folder / SIGNATURE).exists():
         if allowed_signers is not None:
             raise _altered(folder, f"it is not signed: there is no {SIGNATURE}")
         return "not signed"
-    here = LocalHost("this machine")
+    if not _is_as_ssh_keygen_writes(folder / SIGNATURE):
+        # ssh-keygen reads over white space and unused bits, so it would not notice that they were changed
+        raise _altered(folder, f"{SIGNATURE} is not in the form in which ssh-keygen writes signatures")
     signature = str(folder / SIGNATURE)
     manifest = (folder / MANIFEST).read_bytes()
     if allowed_signers is None:
-        checked = here.run(
-            Command(("ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", signature), stdin=manifest)
-        )
+        checked = _ssh_keygen("-Y", "check-novalidate", "-n", NAMESPACE, "-s", signature, stdin=manifest)
         if not checked.ok:
             raise _altered(folder, f"{SIGNATURE} is no signature of this {MANIFEST}")
         return "signed by a key that was not checked against a list: " + _last_line(checked.stdout)
-    found = here.run(
-        Command(("ssh-keygen", "-Y", "find-principals", "-f", str(allowed_signers), "-s", signature), stdin=manifest)
-    )
-    principal = found.text.strip().splitlines()[0] if found.ok and found.text.strip() else ""
-    verified = principal and here.run(
-        Command(
-            (
-                "ssh-keygen",
-                "-Y",
-                "verify",
-                "-f",
-                str(allowed_signers),
-                "-I",
-                principal,
-                "-n",
-                NAMESPACE,
-                "-s",
-                signature,
-            ),
-            stdin=manifest,
-        )
-    )
-    if not verified or not verified.ok:
-        raise _altered(folder, f"{SIGNATURE} is by nobody in {allowed_signers}, or of another {MANIFEST}")
-    return f"signed by {principal}"
+    signers = ("-f", str(allowed_signers))
+    found = _ssh_keygen("-Y", "find-principals", *signers, "-s", signature, stdin=manifest)
+    for principal in found.text.splitlines() if found.ok else ():
+        who = ("-I", principal, "-n", NAMESPACE)
+        if _ssh_keygen("-Y", "verify", *signers, *who, "-s", signature, stdin=manifest).ok:
+            return f"signed by {principal}"
+    raise _altered(folder, f"{SIGNATURE} is by nobody in {allowed_signers}, or of another {MANIFEST}")
+
+
+def _ssh_keygen(*words: str, stdin: bytes) -> CommandResult:
+    result = LocalHost("this machine").run(Command(("ssh-keygen", *words), stdin=stdin, timeout_s=120))
+    if result.exit_status == 127:
+        raise UsageError("ssh-keygen is not installed on this machine", "apt-get install openssh-client")
+    return result
+
+
+def _is_as_ssh_keygen_writes(path: Path) -> bool:
+    raw = path.read_bytes()
+    head, tail = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
+    try:
+        signature = base64.b64decode(b"".join(raw[len(head) : -len(tail)].split(b"\n")), validate=True)
+    except binascii.Error:
+        return False
+    text = base64.b64encode(signature)
+    lines = b"".join(text[at : at + 70] + b"\n" for at in range(0, len(text), 70))
+    return raw == head + lines + tail
 
 
 def _digests(folder: Path) -> list[tuple[str, str]]:
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.relative_to(folder).as_posix() not in (MANIFEST, SIGNATURE)
-    )
+    names = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise _altered(folder, f"{name} is neither a file nor a folder, and evidence holds nothing else")
+        if path.is_file() and name not in (MANIFEST, SIGNATURE):
+            names.append(name)
+    names.sort()
     return [(name, file_sha256(folder / name)) for name in names]
 
 

@@ -1,4 +1,7 @@
-"""Proof that an evidence folder is what a run left: signature, manifest, chain, verdict, replayed notebooks."""
+"""Proof that an evidence folder is what a run left: signature, manifest, chain, verdict, replayed notebooks.
+
+The folder may come from anybody: nothing in it is executed but cells that :mod:`kdumpkit.evidence.notebooks` knows.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from pathlib import Path
 from kdumpkit.command import Command
 from kdumpkit.errors import EvidenceError
 from kdumpkit.evidence.manifest import check_manifest, check_signature
-from kdumpkit.evidence.transcript import TRANSCRIPT, read_transcript
-from kdumpkit.evidence.verdict import RunVerdict, judge, verdict_as_json
+from kdumpkit.evidence.notebooks import check_notebook
+from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, read_transcript
+from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, RunVerdict, judge, verdict_as_json
 from kdumpkit.hosts.local import LocalHost
 
 RESULT = "result.json"
@@ -47,12 +51,20 @@ def verify(
     progress("manifest: every file is as it was sealed")
     progress("signature: " + check_signature(folder, allowed_signers))
     verdict = judge(records, stages)
-    if (folder / RESULT).read_bytes() != result_bytes(verdict):
+    result = folder / RESULT
+    if not result.is_file() or result.read_bytes() != result_bytes(verdict):
         raise EvidenceError(f"{folder}: {RESULT} does not follow from the transcript", "take a fresh copy of it")
     progress(f"verdict: {verdict.status} follows from the record")
     notebooks = [f"{stage}.ipynb" for stage in stages if (folder / f"{stage}.ipynb").exists()]
+    executed = [f"{stage}.ipynb" for stage in stages if any(r.kind == "notebook" and r.stage == stage for r in records)]
+    missing = next((name for name in executed if name not in notebooks), None)
+    if missing is not None:
+        raise EvidenceError(f"{folder}: the record tells of {missing}, which is missing", "take a complete copy of it")
     if not notebooks:
         raise EvidenceError(f"{folder} holds no executed notebook", "kdumpkit run HOST.yaml makes them")
+    ended = {f"{stage.stage}.ipynb": stage.status not in (ERROR, INTERRUPTED) for stage in verdict.stages}
+    for name in notebooks:
+        check_notebook(folder / name, came_to_its_end=ended[name])
     cells = replay(folder, notebooks)
     progress(f"replay: {len(notebooks)} notebooks executed again from the record, {cells}")
     return verdict
@@ -70,7 +82,12 @@ def replay(folder: Path, notebooks: Sequence[str]) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="kdumpkit-verify-") as temporary:
         copy = Path(temporary) / "evidence"
-        shutil.copytree(folder, copy)
+        copy.mkdir()
+        # nothing else: a conftest.py or a json.py in the folder would be executed by pytest or by the notebooks
+        for name in (TRANSCRIPT, *notebooks):
+            shutil.copyfile(folder / name, copy / name)
+        if (folder / BLOBS).is_dir():
+            shutil.copytree(folder / BLOBS, copy / BLOBS)
         (copy / "pytest.ini").write_text("[pytest]\n")
         unset = [n for n in os.environ if n.startswith(("KDUMPKIT_", "PYTEST_")) or n == "PYTHONWARNINGS"]
         argv = (

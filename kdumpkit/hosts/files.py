@@ -121,7 +121,8 @@ def read_files(
 
     A path with ``*`` is a pattern that the host expands: each match has an entry, in the order of its bytes; a
     pattern without a match has one under its own name. At most ``max_bytes`` of each file are read; files of /proc
-    and /sys, which say that they are empty, are read like others. Any bytes survive; a name with a line break in it is not looked at.
+    and /sys, which say that they are empty, are read like others. Any bytes survive. A name with a line break in it
+    is not looked at.
 
     Raises what ``Host.run`` raises, and CommandFailed where the host has no working shell.
     """

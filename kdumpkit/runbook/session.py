@@ -123,7 +123,7 @@ class Session:
         return values[-1] if values else None
 
     def values_of_steps_left_out(self, done: Collection[str]) -> dict[str, Any]:
-        """What this attempt's record holds from steps other than ``done``: a replay leaves out what cannot be undone."""
+        """What this attempt kept in steps other than ``done``: a replay leaves out what cannot be undone."""
         if not isinstance(self._record, Playback):
             return {}
         own = [r for r in self._record.own if r.kind == "values" and r.step not in done]
