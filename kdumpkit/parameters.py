@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -51,6 +52,14 @@ class Parameters(BaseModel):
     )
     install_timeout_s: int = Field(1800, ge=30, le=7200, description="longest run of one package command, seconds")
     host_file: str = Field("", description="by hand: a YAML file that gives every value left at its default here")
+
+    @field_validator("*")
+    @classmethod
+    def _text_is_one_printable_line(cls, value: object) -> object:
+        # a NUL ends a path early, a line break forges a line in a report
+        if isinstance(value, str) and not value.isprintable():
+            raise ValueError("one line of text without control characters")
+        return value
 
     @field_validator("host")
     @classmethod
@@ -104,8 +113,9 @@ def check_parameters(values: Mapping[str, object], source: str) -> Parameters:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
+        written = values.written.get(name) if isinstance(values, FileValues) else None
         raise ParameterError(
-            f"{source}: {name} is {first['input']!r} ({_yaml_type(first['input'])}), but {_allowed(name, first)}",
+            f"{source}: {name} is {_shown(first['input'], written)}, but {_allowed(name, first, written)}",
             f"{name}: {FIELDS[name].description}",
         ) from error
 
@@ -115,7 +125,13 @@ def read_parameters(path: Path) -> Parameters:
     return check_parameters(read_values(path), str(path))
 
 
-def read_values(path: Path) -> dict[str, object]:
+class FileValues(dict[str, object]):
+    """The names and values in a YAML file, and how each plain value was written: 0755 is the number 493 to YAML."""
+
+    written: dict[str, str]
+
+
+def read_values(path: Path) -> FileValues:
     """The names and values in a YAML file, not yet checked."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -126,15 +142,23 @@ def read_values(path: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: cannot be read as text: {error}", f"file {path}") from error
     try:
-        values = yaml.load(text, Loader=_UniqueKeyLoader)
+        values, written = _load(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or str(error)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise ParameterError(f"{path}{line}: not YAML: {problem}", "one `name: value` a line") from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        # what looks like a date or a number and is none, and nesting without end
+        raise ParameterError(
+            f"{path}: a value in it cannot be what YAML takes it for: {error}",
+            'put text in quotes, such as "2026-13-45"',
+        ) from error
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: holds {_yaml_type(values)}, not `name: value` lines", "one `name: value` a line")
-    return {str(name): value for name, value in values.items()}
+    named = FileValues({str(name): value for name, value in values.items()})
+    named.written = written
+    return named
 
 
 def json_schema() -> str:
@@ -161,12 +185,24 @@ def _choices(name: str) -> str:
     return f" [{' | '.join(values)}]" if values else ""
 
 
-def _allowed(name: str, error: Any) -> str:
+def _shown(value: object, written: str | None) -> str:
+    if value is None:
+        return "nothing"
+    if written is None or written.lower() == str(value).lower():
+        return f"{value if isinstance(value, date) else repr(value)} ({_yaml_type(value)})"
+    return f"{written} (to YAML {_yaml_type(value)}: {value})"
+
+
+def _allowed(name: str, error: Any, written: str | None) -> str:
     kind = str(error["type"])
     if kind == "literal_error":
         return "it must be one of: " + ", ".join(get_args(FIELDS[name].annotation))
     if kind == "string_type":
-        return 'it must be text: put it in quotes, such as "6.10"'
+        if error["input"] is None:
+            return "it must be text; leave the line out for its default"
+        if isinstance(error["input"], dict | list):
+            return "it must be text"
+        return f"it must be text: put it in quotes: {json.dumps(written or str(error['input']))}"
     if kind in ("int_type", "int_from_float"):
         return "it must be a whole number without quotes"
     if kind == "value_error":
@@ -182,6 +218,18 @@ def _allowed(name: str, error: Any) -> str:
 def _yaml_type(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a mapping"}
     return "nothing" if value is None else names.get(type(value), "a list" if isinstance(value, list) else "a date")
+
+
+def _load(text: str) -> tuple[Any, dict[str, str]]:
+    loader = _UniqueKeyLoader(text)
+    try:
+        node = loader.get_single_node()
+        values = loader.construct_document(node) if node is not None else None
+    finally:
+        loader.dispose()
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    plain = [(k, v) for k, v in pairs if isinstance(k, yaml.ScalarNode) and isinstance(v, yaml.ScalarNode)]
+    return values, {str(key.value): str(value.value) for key, value in plain if not value.style}
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -6,7 +6,9 @@ for want of consent or lock, 5 evidence does not verify.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -39,8 +41,13 @@ Setting = Annotated[
 
 def main() -> NoReturn:
     """Entry point: every foreseen error becomes a sentence and an exit status."""
+    # a file's name need not be text
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except KdumpkitError as error:
         print(f"kdumpkit: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
@@ -48,6 +55,12 @@ def main() -> NoReturn:
         print("kdumpkit: interrupted; `kdumpkit run HOST.yaml --resume` goes on with the run", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
+        # nobody reads any more; Python would complain once more when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"kdumpkit: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except typer.Exit as end:
         sys.exit(end.exit_code)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.evidence.verdict import StageVerdict
-from kdumpkit.render.text import cleaned
 
 #: seconds between two lines about the same wait where the output is no terminal
 QUIET_S = 15.0

@@ -72,8 +72,8 @@ _PATTERNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], bytes], ...] = (
 # escape sequences of a terminal; all other control characters but tab and newline; what reverses the direction of
 # text, or is in it and not seen
 _CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    r"\ufeff\U000e0000-\U000e007f]"
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kdumpkit.checks.finding import finding_as_json
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.render.html import result_html, step_html
 from kdumpkit.render.text import result_text, step_text
 from kdumpkit.runbook.step import StageResult, StepReport
@@ -50,7 +51,7 @@ def show(value: StepReport | StageResult) -> Shown:
     bundle["text/plain"] += f"\n  data sha256 {data_digest(value.figure)}"
     del bundle["text/html"]
     bundle["image/png"] = draw_png(value.figure)
-    return Shown(bundle, {"image/png": {"alt": value.figure.caption}})
+    return Shown(bundle, {"image/png": {"alt": cleaned(value.figure.caption)}})
 
 
 def result_as_json(result: StageResult) -> dict[str, Any]:

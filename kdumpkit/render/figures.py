@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.runbook.step import Figure
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ def draw_png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "kdumpkit"}):
+    with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}):
         canvas = Canvas(figsize=(9, _HEIGHTS.get(figure.kind, 3.2)), dpi=100, layout="constrained")
         FigureCanvasAgg(canvas)
         axes = canvas.add_subplot()
         _DRAWN_BY[figure.kind](axes, figure.data)
-        canvas.supxlabel("\n".join(textwrap.wrap(figure.caption, 118)), fontsize=8, x=0.01, ha="left")
+        canvas.supxlabel("\n".join(textwrap.wrap(cleaned(figure.caption), 118)), fontsize=8, x=0.01, ha="left")
         out = io.BytesIO()
         canvas.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
@@ -79,7 +80,7 @@ def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
     # data: phases [[name, begin_s, end_s], ...], seconds after the trigger
     phases = data["phases"]
     colours = (_VERMILION, _ORANGE, _GREEN, _BLUE, _GREY)
-    longest = max((end for _, _, end in phases), default=1.0)
+    longest = max((end for _, _, end in phases), default=0.0) or 1.0
     for row, (_, begin, end) in enumerate(phases):
         axes.barh(row, max(end - begin, longest * 0.003), left=begin, color=colours[row % len(colours)], height=0.6)
         right = begin + (end - begin) / 2 > longest * 0.6
@@ -90,24 +91,24 @@ def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
             va="center",
             ha="right" if right else "left",
         )
-    axes.set_yticks(range(len(phases)), [name for name, _, _ in phases])
+    axes.set_yticks(range(len(phases)), [cleaned(name) for name, _, _ in phases])
     axes.invert_yaxis()
     axes.set_xlabel("seconds after the panic was triggered")
-    axes.set_xlim(min(0.0, *(begin for _, begin, _ in phases)), longest * 1.08)
+    axes.set_xlim(min([0.0, *(begin for _, begin, _ in phases)]), longest * 1.08)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _dump_space(axes: Axes, data: Mapping[str, Any]) -> None:
     # data: bars [[label, bytes], ...]; the unit is chosen by the largest
     bars = data["bars"]
-    largest = max((size for _, size in bars), default=1)
+    largest = max((size for _, size in bars), default=0) or 1
     unit, name = (_GIB, "GiB") if largest >= _GIB else (_MIB, "MiB")
     colours = (_BLUE, _ORANGE, _GREEN, _VERMILION)
     for row, (_, size) in enumerate(bars):
         axes.barh(row, size / unit, color=colours[row % len(colours)], height=0.6)
         shown = f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.1f} MiB"
         axes.text(size / unit, row, f" {shown}", va="center")
-    axes.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axes.set_yticks(range(len(bars)), [cleaned(label) for label, _ in bars])
     axes.invert_yaxis()
     axes.set_xlabel(name)
     axes.set_xlim(0, largest / unit * 1.18)

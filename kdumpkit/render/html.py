@@ -6,7 +6,8 @@ from html import escape
 
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
 from kdumpkit.checks.finding import Finding
-from kdumpkit.render.text import cleaned, shortened
+from kdumpkit.evidence.redact import cleaned
+from kdumpkit.render.text import shortened
 from kdumpkit.runbook.step import StageResult, StepReport
 
 #: colours with a contrast of at least 4.5 : 1 on white, and on the dark theme through currentColor borders

@@ -10,9 +10,9 @@ from typing import Any
 import jinja2
 
 from kdumpkit.checks.finding import SEVERITY, Finding
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.evidence.transcript import Record, read_transcript, write_synced
-from kdumpkit.evidence.verdict import NOT_RUN, RunVerdict, judge
-from kdumpkit.render.text import cleaned
+from kdumpkit.evidence.verdict import INTERRUPTED, NOT_RUN, RunVerdict, judge
 from kdumpkit.runbook.clock import utc
 
 REPORT = "report.html"
@@ -21,7 +21,11 @@ REPORT = "report.html"
 def write_report(run_dir: Path, stages: Sequence[str]) -> Path:
     """Write the report of a run and return where it is."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        # whatever the template prints, so that no value from a host is forgotten
+        finalize=lambda value: cleaned(value) if isinstance(value, str) else value,
     )
     page = environment.get_template("report.html.j2").render(_context(run_dir, stages))
     path = run_dir / REPORT
@@ -72,7 +76,10 @@ def _values(records: Sequence[Record]) -> dict[str, Any]:
 def _sentence(verdict: RunVerdict, values: dict[str, Any], mode: str) -> str:
     broken = next((v for v in verdict.stages if v.error), None)
     if broken is not None:
-        return f"The run stopped in {broken.stage}: {cleaned(str(broken.error['message']))}"
+        return f"The run stopped in {broken.stage}: {broken.error['message']}"
+    cut_off = next((v for v in verdict.stages if v.status == INTERRUPTED), None)
+    if cut_off is not None:
+        return f"The run was cut off in {cut_off.stage}, and what it was doing then has no recorded end."
     if any(v.status == NOT_RUN for v in verdict.stages):
         return "The run did not go through all stages."
     if values.get("conclusion") and values.get("dump_of_test"):
@@ -98,7 +105,7 @@ def _stage_row(run_dir: Path, verdict: Any) -> dict[str, Any]:
         "counts": ", ".join(f"{n} {status}" for status, n in counts.items()),
         "took": f"{verdict.ended_at - verdict.started_at:.1f} s" if verdict.started_at else "",
         "notebook": notebook if (run_dir / notebook).exists() else "",
-        "error": cleaned(f"{error['message']}{hint}") if error else "",
+        "error": f"{error['message']}{hint}" if error else "",
     }
 
 
@@ -106,8 +113,8 @@ def _finding_row(finding: Finding, stage: str) -> dict[str, str]:
     return {
         "status": str(finding.status),
         "id": finding.id,
-        "reason": cleaned(finding.reason),
-        "remedy": cleaned(finding.remedy),
+        "reason": finding.reason,
+        "remedy": finding.remedy,
         "stage": stage,
         "records": ", ".join(str(n) for n in finding.records if n >= 0),
     }
@@ -129,7 +136,7 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("build id", str(vmcore.get("build_id") or "")),
         ("symbols", str(values.get("vmlinux") or "none of this build: read from the log alone")),
     ]
-    return [(label, cleaned(value)) for label, value in rows if value]
+    return [(label, value) for label, value in rows if value]
 
 
 def _figures(run_dir: Path, stages: Sequence[str]) -> list[dict[str, str]]:
@@ -157,8 +164,8 @@ def _changes(records: Sequence[Record]) -> list[dict[str, Any]]:
                 {
                     "title": record.data["plan"]["title"],
                     "stage": record.stage,
-                    "done": [cleaned(line) for line in record.data["done"]],
-                    "undo": "\n".join(cleaned(line) for line in undo.get(key, ())),
+                    "done": list(record.data["done"]),
+                    "undo": "\n".join(undo.get(key, ())),
                 }
             )
     return changes

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
 from kdumpkit.checks.finding import Finding
-from kdumpkit.evidence.redact import redact_text
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.runbook.step import StageResult, StepReport
 
 #: longest verbatim text that is shown; the rest stays in the transcript
 SHOWN_CHARACTERS = 20_000
-
-# escape sequences of a terminal, and all control characters but tab and newline
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def cleaned(text: str) -> str:
-    """Text from a host made safe to show: no secrets, no control sequences, no direction overrides."""
-    return _CONTROL.sub("", redact_text(text.replace("\r\n", "\n")).replace("\r", "\n"))
 
 
 def shortened(text: str) -> str:
@@ -33,10 +24,10 @@ def shortened(text: str) -> str:
 
 def step_text(report: StepReport) -> str:
     """A step's report as text."""
-    parts = [report.title]
+    parts = [cleaned(report.title)]
     if report.facts:
         width = min(40, max(len(label) for label, _ in report.facts))
-        parts += [f"  {label:<{width}}  {cleaned(value)}" for label, value in report.facts]
+        parts += [f"  {cleaned(label):<{width}}  {cleaned(value)}" for label, value in report.facts]
     parts += [finding_text(finding) for finding in report.findings]
     if report.plan is not None:
         parts.append(plan_text(report.plan))
@@ -47,10 +38,10 @@ def step_text(report: StepReport) -> str:
         parts.append("to undo, in this order:")
         parts += [f"  {cleaned(line)}" for line in report.undo]
     for text in report.texts:
-        parts.append(f"{text.title}:")
+        parts.append(f"{cleaned(text.title)}:")
         parts.append(textwrap.indent(shortened(cleaned(text.text)), "  | ", lambda _: True))
     if report.figure is not None:
-        parts.append(f"figure: {report.figure.caption}")
+        parts.append(f"figure: {cleaned(report.figure.caption)}")
     if report.conclusion:
         parts.append(f"=> {cleaned(report.conclusion)}")
     return "\n".join(parts)
@@ -65,15 +56,15 @@ def finding_text(finding: Finding) -> str:
 def plan_text(plan: Plan) -> str:
     """A plan with its exact file differences and commands."""
     if not plan.changes:
-        return f"{plan.title}: nothing to change: {plan.reason_if_empty}"
-    lines = [f"{plan.title}:"]
+        return f"{cleaned(plan.title)}: nothing to change: {cleaned(plan.reason_if_empty)}"
+    lines = [f"{cleaned(plan.title)}:"]
     for number, change in enumerate(plan.changes, 1):
         if isinstance(change, FileChange):
-            lines.append(f"  {number}. {'remove' if change.after is None else 'write'} {change.path}")
+            lines.append(f"  {number}. {'remove' if change.after is None else 'write'} {cleaned(change.path)}")
             lines.append(textwrap.indent(cleaned(change.diff()), "     | ", lambda _: True))
         elif isinstance(change, CommandChange):
-            lines.append(f"  {number}. run: {cleaned(change.command.shown())}    ({change.why})")
-    lines += [f"  note: {note}" for note in plan.notes]
+            lines.append(f"  {number}. run: {cleaned(change.command.shown())}    ({cleaned(change.why)})")
+    lines += [f"  note: {cleaned(note)}" for note in plan.notes]
     return "\n".join(lines)
 
 
@@ -83,6 +74,6 @@ def result_text(result: StageResult) -> str:
     for finding in result.findings:
         counts[str(finding.status)] = counts.get(str(finding.status), 0) + 1
     summary = ", ".join(f"{n} {status}" for status, n in counts.items()) or "no finding"
-    lines = [f"{result.stage} on {result.host} (mode {result.mode}): {result.status}  ({summary})"]
+    lines = [f"{result.stage} on {cleaned(result.host)} (mode {result.mode}): {result.status}  ({summary})"]
     lines += [finding_text(f) for f in result.findings if str(f.status) not in ("PASS", "SKIP")]
     return "\n".join(lines)

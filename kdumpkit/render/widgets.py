@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdumpkit.render.text import cleaned
+from kdumpkit.evidence.redact import cleaned
 
 _wait: Any = None
 

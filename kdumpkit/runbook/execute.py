@@ -20,7 +20,7 @@ from papermill.iorw import LocalHandler, papermill_io
 
 from kdumpkit.evidence.transcript import write_synced
 from kdumpkit.runbook.kernel import KernelServer, kernel_manager_class
-from kdumpkit.runbook.session import ENV_PROGRESS, ENV_REPLAY, ENV_RUN_DIR
+from kdumpkit.runbook.session import ENV_PROGRESS, ENV_PYTEST, ENV_REPLAY, ENV_RUN_DIR
 
 #: seconds for a cell that names no time-out of its own
 DEFAULT_CELL_TIMEOUT_S = 120
@@ -56,7 +56,7 @@ def execute_notebook(
     ``on_cell(number, of, step)`` is called as each code cell begins. Cells that never ran are tagged so that
     nbval does not run them either; a cell that raised is tagged so that nbval expects it to.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, "PYTEST_CURRENT_TEST")}
+    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, ENV_PYTEST)}
     environment[ENV_RUN_DIR] = str(output.parent)
     if progress_file is not None:
         environment[ENV_PROGRESS] = str(progress_file)

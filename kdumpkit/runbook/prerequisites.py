@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from kdumpkit.actions.packages import missing_packages, plan_install
-from kdumpkit.actions.plan import Plan
+from kdumpkit.actions.plan import CommandChange, Plan
 from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.debug_symbols import check_debug_symbols
 from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
@@ -67,8 +68,18 @@ class Prerequisites(Stage):
     @step
     def install_packages(self) -> StepReport:
         missing = missing_packages(self.distribution, self.known(self.survey.packages), recommended=True)
-        plan = plan_install(self.distribution, missing)
-        return self.change("Installation of packages", plan, self._package_findings)
+        return self.change("Installation of packages", self._plan_install(missing), self._package_findings)
+
+    def _plan_install(self, packages: tuple[str, ...]) -> Plan:
+        plan = plan_install(self.distribution, packages)
+        limit_s = float(self.parameters.install_timeout_s)
+        changes = tuple(
+            replace(change, command=replace(change.command, timeout_s=limit_s))
+            if isinstance(change, CommandChange)
+            else change
+            for change in plan.changes
+        )
+        return replace(plan, changes=changes)
 
     @step
     def check_kernels(self) -> StepReport:
@@ -113,7 +124,7 @@ class Prerequisites(Stage):
                 "install a second kernel", (), "the archive that is set up on the host offers no other of its kind"
             )
         else:
-            plan = plan_install(self.distribution, (package,))
+            plan = self._plan_install((package,))
         return self.change(title, plan, lambda: (check_second_kernel(self.survey.kernels),))
 
     @step

@@ -43,6 +43,8 @@ STAGES = (
 ENV_RUN_DIR = "KDUMPKIT_RUN_DIR"
 ENV_REPLAY = "KDUMPKIT_REPLAY"
 ENV_PROGRESS = "KDUMPKIT_PROGRESS"
+#: pytest sets it for the kernels of nbval too
+ENV_PYTEST = "PYTEST_CURRENT_TEST"
 #: written into a run's folder once it is sealed; no stage is added to a run that has it
 MANIFEST = "manifest.json"
 
@@ -173,7 +175,7 @@ def open_session(stage: str, namespace: Mapping[str, object]) -> Session:
     replay_dir = _replay_dir()
     if replay_dir is not None:
         return _open_replay(stage, given, replay_dir)
-    if "PYTEST_CURRENT_TEST" in os.environ:
+    if ENV_PYTEST in os.environ:
         raise UsageError(
             "under pytest a notebook is only replayed, and there is no record here to replay",
             f"run pytest in an evidence folder, or set {ENV_REPLAY} to one",

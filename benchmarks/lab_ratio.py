@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""How much longer kdumpkit's run takes than the same steps typed bare over ssh, both on a fresh lab.
+
+    benchmarks/lab_ratio.py [ROUNDS]
+
+The bare steps: install the same packages, set crashkernel=, update-grub, reboot, wait for another boot id, enable, stop
+and start the service, sysrq-c, wait again, copy the dump and compare digests, open it with drgn and, where it is
+installed, with crash. Both sides begin with a machine that was just started and answers. Prints seconds and the ratio
+(goal 1.05).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from kdumpkit import lab
+from kdumpkit.lab.image import find_image
+from kdumpkit.lab.recipe import load_flavour
+
+TOP = Path(__file__).resolve().parent.parent
+GOAL = 1.05
+DEADLINE_S = 600.0
+DRGN = """
+import sys, drgn
+from drgn.helpers.linux.panic import panic_task
+from drgn.helpers.linux.pid import for_each_task
+program = drgn.Program()
+program.set_core_dump(sys.argv[1])
+program.load_debug_info([sys.argv[2]])
+print(program.crashed_thread().stack_trace(), sum(1 for _ in for_each_task(program)))
+"""
+
+
+class Bare:
+    """The steps as a person would type them, over one multiplexed connection."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ssh = [*lab.ssh_argv()[:-1], "-o", f"ControlPath={folder}/mux", "-o", "ControlMaster=auto",
+                    "-o", "ControlPersist=yes", "-o", "ServerAliveInterval=2", "-o", "ServerAliveCountMax=3",
+                    "-o", "ConnectTimeout=10", lab.ssh_argv()[-1]]  # fmt: skip
+
+    def run(self, line: str, *, check: bool = True, timeout_s: float = 900.0) -> bytes:
+        done = subprocess.run([*self.ssh, line], capture_output=True, check=False, timeout=timeout_s)
+        if check and done.returncode:
+            raise SystemExit(f"bare: {line!r} ended with {done.returncode}: {done.stderr.decode()[-400:]}")
+        return done.stdout
+
+    def wait_for_new_boot(self, old: bytes) -> None:
+        subprocess.run([*self.ssh[:-1], "-O", "exit", self.ssh[-1]], capture_output=True, check=False)
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            new = self.run("cat /proc/sys/kernel/random/boot_id", check=False)
+            if new and new != old:
+                return
+            time.sleep(1)
+        raise SystemExit("bare: the machine did not come back")
+
+    def all_steps(self, packages: str, vmlinux: Path) -> None:
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        self.run(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install {packages}")
+        self.run("sed -i 's/crashkernel=[^ \"]*/crashkernel=192M/' /etc/default/grub.d/kdump-tools.cfg && update-grub")
+        old = self.run(boot)
+        self.run("setsid sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 </dev/null &")
+        self.wait_for_new_boot(old)
+        self.run("grep -o 'crashkernel=[^ ]*' /proc/cmdline; grep -i crash /proc/iomem")
+        self.run("systemctl enable kdump-tools; systemctl stop kdump-tools && cat /sys/kernel/kexec_crash_loaded")
+        self.run("systemctl start kdump-tools && grep 1 /sys/kernel/kexec_crash_loaded")
+        old = self.run(boot)
+        self.run("setsid sh -c 'sleep 1; echo c > /proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &")
+        self.wait_for_new_boot(old)
+        dump = self.run("ls /var/crash/*/dump.*").decode().split()[0]
+        wanted = self.run(f"sha256sum {dump}").split()[0].decode()
+        local = self.folder / "dump"
+        local.write_bytes(self.run(f"cat {dump}"))
+        if hashlib.sha256(local.read_bytes()).hexdigest() != wanted:
+            raise SystemExit("bare: the copies differ")
+        subprocess.run([sys.executable, "-c", DRGN, local, vmlinux], check=True, stdout=subprocess.DEVNULL)
+        if shutil.which("crash"):
+            asked = b"sys\nbt\nmod\nps\nlog\nquit\n"
+            subprocess.run(["crash", "-s", vmlinux, local], input=asked, capture_output=True, check=False)
+
+
+def timed_bare(packages: str, vmlinux: Path) -> float:
+    lab.down()
+    lab.up(lambda _: None)
+    with tempfile.TemporaryDirectory(prefix="kdb-") as temporary:
+        began = time.monotonic()
+        Bare(Path(temporary)).all_steps(packages, vmlinux)
+        return time.monotonic() - began
+
+
+def timed_kdumpkit(folder: Path) -> float:
+    lab.down()
+    lab.up(lambda _: None)
+    now = lab.status()
+    settings = [f"ssh_config={now.ssh_config}", f"console_log={now.console}", f"evidence_dir={folder}", "mode=apply"]
+    argv = [str(Path(sys.executable).parent / "kdumpkit"), "run", "parameters/lab.yaml"]
+    argv += [word for setting in settings for word in ("--set", setting)]
+    began = time.monotonic()
+    subprocess.run(argv, cwd=TOP, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    lab.install_requirements(print)
+    lab.up(print)
+    image = find_image(load_flavour())
+    if image is None:
+        raise SystemExit("the lab has no image")
+    vmlinux = lab.fetch_symbols(image.kernels[-1], print)
+    bare, ours = [], []
+    for number in range(1, rounds + 1):
+        with tempfile.TemporaryDirectory() as temporary:
+            bare.append(timed_bare("makedumpfile crash", vmlinux))
+            ours.append(timed_kdumpkit(Path(temporary)))
+        print(f"round {number}: bare {bare[-1]:.1f} s, kdumpkit {ours[-1]:.1f} s", flush=True)
+    lab.down()
+    ratio = statistics.median(ours) / statistics.median(bare)
+    print(f"ratio {ratio:.3f} (goal {GOAL}); load average {os.getloadavg()[0]:.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
