@@ -23,6 +23,7 @@ from kdumpkit.hosts.local import LocalHost
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 NAMESPACE = "kdumpkit-evidence@v1"
+SSH_KEYGEN = "ssh-keygen"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -130,7 +131,7 @@ def check_signature(folder: Path, allowed_signers: Path | None) -> str:
 
 
 def _ssh_keygen(*words: str, stdin: bytes) -> CommandResult:
-    result = LocalHost("this machine").run(Command(("ssh-keygen", *words), stdin=stdin, timeout_s=120))
+    result = LocalHost("this machine").run(Command((SSH_KEYGEN, *words), stdin=stdin, timeout_s=120))
     if result.exit_status == 127:
         raise UsageError("ssh-keygen is not installed on this machine", "apt-get install openssh-client")
     return result

@@ -103,7 +103,7 @@ def up(progress: Say, fresh: bool = True, *, deadline_s: float = START_DEADLINE_
         machine = find_machine(paths.run_root())
         if machine and image and machine.image_digest == image.digest:
             try:
-                _wait(machine, deadline_s)
+                _wait(machine, deadline_s, progress)
             except LabError as error:
                 progress(f"the machine that runs does not answer and is started again: {error.message.splitlines()[0]}")
             else:
@@ -151,11 +151,11 @@ def _start(flavour: Flavour, image: Image, fresh: bool, deadline_s: float, progr
     known_hosts.write_text(known_hosts_text(HOST, image.keys))
     config = ssh_config_text(HOST, flavour.second_login, machine.ssh_port, image.keys, known_hosts)
     paths.ssh_config().write_text(config)
-    took_s = _wait(machine, deadline_s)
+    took_s = _wait(machine, deadline_s, progress)
     progress(f"the machine answers after {took_s:.0f} s: {' '.join(ssh_argv())}")
 
 
-def _wait(machine: Machine, deadline_s: float) -> float:
+def _wait(machine: Machine, deadline_s: float, progress: Say) -> float:
     return wait_for_login(
         paths.ssh_config(),
         HOST,
@@ -163,6 +163,7 @@ def _wait(machine: Machine, deadline_s: float) -> float:
         deadline_s,
         lambda: find_machine(paths.run_root()) == machine,
         paths.console_log(),
+        progress,
     )
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from kdumpkit.errors import LabError
 from kdumpkit.lab.keys import LabKeys
+from kdumpkit.lab.process import Say
 
+_SAY_EVERY_S = 10.0
 #: cursor movements and colours of GRUB and systemd, and whatever else a terminal would act on
 _TERMINAL_SEQUENCES = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -59,15 +61,25 @@ def read_banner(port: int, timeout_s: float) -> bytes:
 
 
 def wait_for_login(
-    config: Path, hostname: str, port: int, deadline_s: float, still_running: Callable[[], bool], console: Path
+    config: Path,
+    hostname: str,
+    port: int,
+    deadline_s: float,
+    still_running: Callable[[], bool],
+    console: Path,
+    say: Say,
 ) -> float:
-    """Seconds until a command could be run over ssh.
+    """Seconds until a command could be run over ssh; says every ten seconds that it still waits.
 
     Raises LabError with the end of the console where the machine ends or the deadline passes before.
     """
     started = time.monotonic()
     problem = "no ssh server answered"
+    say_at = _SAY_EVERY_S
     while (passed := time.monotonic() - started) < deadline_s:
+        if passed >= say_at:
+            say(f"  it boots since {passed:.0f} s (20 to 30 under software emulation, at most {deadline_s:.0f})")
+            say_at += _SAY_EVERY_S
         if not still_running():
             raise LabError(f"the lab's machine ended while it started\n{console_tail(console)}", f"read {console}")
         if not read_banner(port, min(3.0, deadline_s - passed)).startswith(b"SSH-2.0"):

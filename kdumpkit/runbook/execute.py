@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from kdumpkit.runbook.session import ENV_PROGRESS, ENV_PYTEST, ENV_REPLAY, ENV_R
 
 #: seconds for a cell that names no time-out of its own
 DEFAULT_CELL_TIMEOUT_S = 120
+#: the notebook is written this often while it runs, and before each cell that cannot be undone
+SAVE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,12 @@ def execute_notebook(
             parameters=given,
             engine_name="kdumpkit",
             progress_bar=False,
+            # papermill would write the whole notebook twice a cell; _Client does it where it matters
+            request_save_on_cell_execute=False,
             kdumpkit_server=server,
             kdumpkit_environment=environment,
             kdumpkit_on_cell=on_cell,
+            kdumpkit_output=output,
         )
     except PapermillExecutionError as error:
         ended, failure = "error", error
@@ -88,14 +94,27 @@ def execute_notebook(
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which says which cell it begins."""
+    """papermill's client, which says which cell it begins, and keeps on disk what has been executed."""
+
+    kdumpkit_on_cell: Callable[[int, int, str], None]
+    kdumpkit_output: Path
+    kdumpkit_saved_at: float
 
     def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
-        if cell.cell_type == "code":
-            of = sum(c.cell_type == "code" for c in self.nb.cells)
-            number = sum(c.cell_type == "code" for c in self.nb.cells[: cell_index + 1])
-            self.kdumpkit_on_cell(number, of, cell.metadata.get("kdumpkit", {}).get("step", ""))
+        if cell.cell_type != "code":
+            return cell
+        of = sum(c.cell_type == "code" for c in self.nb.cells)
+        number = sum(c.cell_type == "code" for c in self.nb.cells[: cell_index + 1])
+        about = cell.metadata.get("kdumpkit", {})
+        self.kdumpkit_on_cell(number, of, about.get("step", ""))
+        self._save(at_once=about.get("kind") == "destructive")
         return super().execute_cell(cell, cell_index, **options)
+
+    def _save(self, *, at_once: bool) -> None:
+        now = time.monotonic()
+        if at_once or now - self.kdumpkit_saved_at > SAVE_EVERY_S:
+            self.kdumpkit_saved_at = now
+            write_synced(self.kdumpkit_output, _as_bytes(self.nb))
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]
@@ -109,6 +128,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         kdumpkit_server: KernelServer,
         kdumpkit_environment: dict[str, str],
         kdumpkit_on_cell: Callable[[int, int, str], None],
+        kdumpkit_output: Path,
         **_: Any,
     ) -> Any:
         client = _Client(
@@ -123,6 +143,8 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             resources={"metadata": {"path": os.getcwd()}},
         )
         client.kdumpkit_on_cell = kdumpkit_on_cell
+        client.kdumpkit_output = kdumpkit_output
+        client.kdumpkit_saved_at = time.monotonic()
         return client.execute(env=kdumpkit_environment)
 
 
@@ -163,8 +185,12 @@ def _finish(output: Path) -> tuple[int, int]:
         cell.metadata["tags"] = sorted(set(tags))
     kept = notebook.metadata.get("papermill", {})
     notebook.metadata["papermill"] = {"parameters": kept.get("parameters", {}), "version": kept.get("version")}
-    write_synced(output, (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+    write_synced(output, _as_bytes(notebook))
     return sum(cell.execution_count is not None for cell in code_cells), len(code_cells)
+
+
+def _as_bytes(notebook: Any) -> bytes:
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 @contextlib.contextmanager

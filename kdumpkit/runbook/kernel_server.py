@@ -52,6 +52,8 @@ def serve(channel: socket.socket) -> None:
 
 
 def _import_what_notebooks_use() -> None:
+    # a kernel without a front end has no use for a debugger, which is half of a kernel's own start
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
     import ipykernel.ipkernel
     import ipykernel.kernelapp  # noqa: F401
     import matplotlib.backends.backend_agg

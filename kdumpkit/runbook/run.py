@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import kdumpkit
-from kdumpkit.errors import KdumpkitError, UsageError
+from kdumpkit.errors import ConsentMissing, KdumpkitError, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, Transcript, read_transcript, write_synced
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
@@ -71,6 +71,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     same, unless the host cannot be talked to. ``resume`` goes on with the newest unsealed run from the first
     stage that has no good end.
     """
+    _refuse_without_consent(parameters)
     execute = _import_execute()
     templates = notebooks_dir()
     with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
@@ -166,6 +167,23 @@ def _write_results(run_dir: Path) -> RunOutcome:
     report = write_report(run_dir, STAGES)
     write_manifest(run_dir, STAGES)
     return RunOutcome(str(parameters["host"]), str(parameters["mode"]), run_dir, verdict, report)
+
+
+def _refuse_without_consent(parameters: Parameters) -> None:
+    # a run in apply ends in a reboot and a panic; what would be refused there is refused before anything is changed
+    if parameters.mode != "apply":
+        return
+    if parameters.transport == "local":
+        raise ConsentMissing(
+            f"{parameters.host} is the machine that runs kdumpkit, and that is never rebooted or crashed; "
+            "nothing was done",
+            "run kdumpkit on another machine with transport: ssh, or use mode: check or plan here",
+        )
+    if not parameters.consent.strip():
+        raise ConsentMissing(
+            f"a run in apply reboots and crashes {parameters.host}, and there is no consent to that; nothing was done",
+            "set consent to the name that the host gives itself: uname -n",
+        )
 
 
 def _resumed_dir(parameters: Parameters) -> Path:

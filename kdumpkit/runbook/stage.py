@@ -11,7 +11,7 @@ from kdumpkit.actions.consent import Consent, check_consent
 from kdumpkit.actions.plan import CommandChange, Plan
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
 from kdumpkit.distributions import Distribution, distribution_for
-from kdumpkit.errors import FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
+from kdumpkit.errors import ConsentMissing, FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
 from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.system import read_system
@@ -73,6 +73,9 @@ class Stage:
         self.values: dict[str, Any] = {}
         #: what was given as consent: by the parameter, or where a person sits there, by typing it
         self.consent_text = "" if session.interactive else session.parameters.consent
+        if session.replaying and not session.interactive and not self.consent_text:
+            # what was typed when the record was made
+            self.consent_text = next((str(data["given"]) for data in session.recall("consent")), "")
         self._survey: Survey | None = None
         self._locked = False
         self._steps_done: set[str] = set()
@@ -98,6 +101,12 @@ class Stage:
         uname, os_release = read_system(self.target)
         self.uname: Uname = self.known(uname)
         self.distribution: Distribution = distribution_for(os_release)
+        given = self.consent_text
+        if self.applying and given and given.strip() != self.uname.nodename and not self.session.interactive:
+            raise ConsentMissing(
+                f"consent is for {given!r}, but the host calls itself {self.uname.nodename!r}; nothing was done",
+                f"check that this is the right host, then set consent to {self.uname.nodename}",
+            )
         if not self.distribution.supported:
             raise UnsupportedHost(
                 f"{self.parameters.host} is {self.distribution.name}, which this version of the kit does not know; "
@@ -224,7 +233,9 @@ class Stage:
         there = self.known(read_boot_identity(self.target))
         here = self.known(read_boot_identity(self.session.here))
         nodename = self.known(read_uname(self.target)).nodename
-        return check_consent(self.consent_text, nodename, there.boot_id, here.boot_id), there
+        consent = check_consent(self.consent_text, nodename, there.boot_id, here.boot_id)
+        self.session.note("consent", {"given": self.consent_text, "boot_id": there.boot_id})
+        return consent, there
 
     def give_consent_text(self, text: str) -> None:
         """What a person typed into the consent field."""

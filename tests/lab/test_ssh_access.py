@@ -88,22 +88,29 @@ def test_a_closed_port_has_no_banner() -> None:
     assert ssh_access.read_banner(port, 0.2) == b""
 
 
-def test_a_guest_that_never_answers_gives_the_end_of_its_console(tmp_path: Path) -> None:
+def test_a_guest_that_never_answers_gives_the_end_of_its_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     console = tmp_path / "console.log"
     console.write_bytes(b"[    1.0] Linux version 6.1\r\n[    2.0] Kernel panic - not syncing: VFS\r\n")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    said: list[str] = []
+    monkeypatch.setattr(ssh_access, "_SAY_EVERY_S", 0.2)
     with pytest.raises(LabError) as caught:
-        ssh_access.wait_for_login(tmp_path / "config", "kdumpkit-lab", port, 0.5, lambda: True, console)
+        ssh_access.wait_for_login(tmp_path / "config", "kdumpkit-lab", port, 0.5, lambda: True, console, said.append)
     assert "Kernel panic - not syncing: VFS" in caught.value.message
     assert "no ssh server answered" in caught.value.message
     assert str(console) in caught.value.hint
+    assert any("it boots since" in line for line in said)
 
 
 def test_a_machine_that_ended_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="ended while it started"):
-        ssh_access.wait_for_login(tmp_path / "c", "kdumpkit-lab", 1, 600, lambda: False, tmp_path / "console.log")
+        ssh_access.wait_for_login(
+            tmp_path / "c", "kdumpkit-lab", 1, 600, lambda: False, tmp_path / "console.log", print
+        )
 
 
 def test_console_without_terminal_sequences(tmp_path: Path) -> None:
