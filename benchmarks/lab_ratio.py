@@ -22,8 +22,6 @@ import time
 from pathlib import Path
 
 from kdumpkit import lab
-from kdumpkit.lab.image import find_image
-from kdumpkit.lab.recipe import load_flavour
 
 TOP = Path(__file__).resolve().parent.parent
 GOAL = 1.05
@@ -114,10 +112,7 @@ def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     lab.install_requirements(print)
     lab.up(print)
-    image = find_image(load_flavour())
-    if image is None:
-        raise SystemExit("the lab has no image")
-    vmlinux = lab.fetch_symbols(image.kernels[-1], print)
+    vmlinux = lab.fetch_symbols(lab.kernel_release(), print)
     bare, ours = [], []
     for number in range(1, rounds + 1):
         with tempfile.TemporaryDirectory() as temporary:

@@ -43,7 +43,11 @@ def run(
     if symbols:
         lab.fetch_symbols(lab.kernel_release(), _say)
     values = read_values(notebooks_dir().parent / "parameters" / "lab.yaml")
-    values |= {"ssh_config": str(now.ssh_config), "console_log": str(now.console), "mode": mode}
+    values["mode"] = mode
+    for name, path in (("ssh_config", now.ssh_config), ("console_log", now.console)):
+        # the file names where they are by default; XDG_CACHE_HOME may have put them elsewhere
+        if Path(str(values[name])).expanduser() != path:
+            values[name] = str(path)
     try:
         return execute(check_parameters(values, "parameters/lab.yaml"), resume, as_json)
     finally:

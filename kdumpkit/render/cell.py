@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from kdumpkit.checks.finding import finding_as_json
@@ -28,8 +29,9 @@ class Shown:
         return self._bundle, self._metadata
 
 
-def show(value: StepReport | StageResult) -> Shown:
-    """The value as a cell shows it."""
+def show(value: StepReport | StageResult) -> Shown | None:
+    """The value as a cell shows it. None where a person has to type something: it is shown already, the field last."""
+    _end_wait()
     if isinstance(value, StageResult):
         return Shown(
             {
@@ -38,11 +40,13 @@ def show(value: StepReport | StageResult) -> Shown:
                 "text/plain": result_text(value),
             }
         )
-    if value.ask and value.answer is not None:
-        from kdumpkit.render.widgets import consent_field, display_widget
-
-        display_widget(consent_field(value.ask, value.answer))
     bundle: dict[str, Any] = {"text/html": step_html(value), "text/plain": step_text(value)}
+    if value.ask and value.answer is not None:
+        from kdumpkit.render.widgets import consent_field, display_in_cell
+
+        display_in_cell(Shown(bundle))
+        display_in_cell(consent_field(value.ask, value.answer))
+        return None
     if value.figure is None:
         return Shown(bundle)
     # matplotlib is imported only by the notebooks that draw
@@ -73,3 +77,10 @@ def show_wait(text: str, elapsed_s: float, expected_s: float) -> None:
     from kdumpkit.render.widgets import update_wait
 
     update_wait(text, elapsed_s, expected_s)
+
+
+def _end_wait() -> None:
+    # only a wait that was shown has anything to end; a headless run does not import ipywidgets
+    widgets = sys.modules.get("kdumpkit.render.widgets")
+    if widgets is not None:
+        widgets.end_wait()

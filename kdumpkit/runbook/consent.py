@@ -14,11 +14,15 @@ def consent_report(stage: Stage, *, needed: bool, deed: str) -> StepReport:
     if not stage.applying:
         return StepReport(title, conclusion=f"mode is {stage.parameters.mode}: none is asked for")
     if stage.session.interactive:
+        # a new field is empty, and what was typed into another one does not count
+        stage.give_consent_text("")
         return StepReport(
             title,
             ask=stage.uname.nodename,
             answer=stage.give_consent_text,
-            conclusion=f"type {stage.uname.nodename} into the field, then run the next cell",
+            conclusion=f"To agree, type {stage.uname.nodename} into the field below: the name that the host gives "
+            "itself. Until then the next cell refuses, and nothing is done.",
         )
     stage.read_consent()
-    return StepReport(title, conclusion=f"given for {stage.uname.nodename} by the parameter consent")
+    how = "by hand, typed into the field" if stage.session.by_hand else "by the parameter consent"
+    return StepReport(title, conclusion=f"given for {stage.uname.nodename} {how}")

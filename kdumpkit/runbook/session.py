@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import kdumpkit
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, UsageError
 from kdumpkit.evidence.playback import Playback
+from kdumpkit.evidence.playback_by_cell import STEP, PlaybackByCell, chosen_execution, executions
 from kdumpkit.evidence.redact import redact_text
 from kdumpkit.evidence.transcript import TRANSCRIPT, Record, Transcript, read_transcript
 from kdumpkit.hosts.base import Host
@@ -52,7 +53,7 @@ MANIFEST = "manifest.json"
 _IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
 
 
-#: told about a wait: words, seconds so far, seconds at most
+#: told about a wait: words, seconds so far, seconds that it is expected to take
 OnWait = Callable[[str, float, float], None]
 
 
@@ -75,10 +76,15 @@ class Session:
         self.replaying = isinstance(record, Playback)
         #: a person sits at the front end and can type
         self.interactive = _person_at_front_end()
+        #: a person stepped through this stage, now or when the record was made
+        self.by_hand = bool(begin.data.get("by_hand"))
         self.clock = RecordedClock(record, replaying=self.replaying)
         self._record = record
         self._earlier = earlier
         self._noted: list[tuple[str, Mapping[str, Any]]] = []
+        # in a replay: what the recorded stage had kept when the step that is replayed began; all of it before the first
+        self._kept: list[Record] = list(record.own) if isinstance(record, Playback) else []
+        self._replayed_steps: list[str] = []
         self.on_wait: OnWait | None = None
         if isinstance(record, Playback):
             self.target: Host = ReplayHost(parameters.host, record, "target")
@@ -102,22 +108,35 @@ class Session:
         """What follows belongs to this step."""
         if isinstance(self._record, Transcript):
             self._record.step = name
-        else:
-            self._record.begin_step(name)
+            if self.interactive:
+                self._record.append(STEP, {})
+            return
+        self._record.begin_step(name)
+        self._kept = self._kept_before(self._record.own, name)
+        self._replayed_steps.append(name)
+        self._noted.clear()
+
+    def _kept_before(self, own: Sequence[Record], name: str) -> list[Record]:
+        # A step must not see what it is itself about to do as done already. Where it kept nothing and asked nothing,
+        # it comes right after the step before it.
+        runs = executions(own)
+        begin = chosen_execution(runs, name)
+        if begin:
+            return [record for record in own if record.number < begin[0].number]
+        before = [run[-1].number for run in (chosen_execution(runs, done) for done in self._replayed_steps) if run]
+        return [record for record in own if record.number <= max(before, default=-1)]
 
     def note(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Keep something that was decided or is about to be done, synced to disk. A replay keeps nothing."""
+        """Keep something that was decided or is about to be done, synced to disk. A replay writes nothing."""
+        kept = _redacted(data)
         if isinstance(self._record, Transcript):
-            kept = _redacted(data)
             self._record.append(kind, kept)
-            self._noted.append((kind, kept))
+        self._noted.append((kind, kept))
 
     def recall(self, kind: str) -> list[Mapping[str, Any]]:
         """What was noted under ``kind`` in this run, oldest first, by this attempt and all before it."""
-        earlier = [record.data for record in self._earlier if record.kind == kind]
-        if isinstance(self._record, Playback):
-            return earlier + [record.data for record in self._record.own if record.kind == kind]
-        return earlier + [data for noted, data in self._noted if noted == kind]
+        before = [record.data for record in (*self._earlier, *self._kept) if record.kind == kind]
+        return before + [data for noted, data in self._noted if noted == kind]
 
     def recall_value(self, name: str) -> Any:
         """The newest value that was kept under ``name`` in this run; None where there is none."""
@@ -207,14 +226,22 @@ def _replay_dir() -> Path | None:
 def _open_replay(stage: str, given: dict[str, object], folder: Path) -> Session:
     playback = Playback(folder, stage)
     begin = playback.begin
-    if given != begin.data["given"]:
-        changed = sorted(set(given.items()) ^ set(begin.data["given"].items()), key=str)
+    if _person_at_front_end() or begin.data.get("by_hand"):
+        playback = PlaybackByCell(folder, stage)
+    recorded = begin.data["given"]
+    if given != recorded:
+        changed = [name for name in FIELDS if given.get(name) != recorded.get(name)]
+        shown = [f"{name} is {_said(given, name)} here and was {_said(recorded, name)}" for name in changed]
         raise ReplayDivergence(
-            f"the notebook's parameters are not those of the recording in {folder.name}: {changed[:4]}",
-            "replay the notebook that was executed, unchanged",
+            f"this is a replay of {folder.name}, and the parameters are not those of that run: {'; '.join(shown[:4])}",
+            "set them in the parameters cell as they were, or replay the notebook that was executed, unchanged",
         )
     parameters = check_parameters(begin.data["parameters"], f"{TRANSCRIPT}, record {begin.number}")
     return Session(stage, parameters, folder, playback, begin, playback.earlier)
+
+
+def _said(values: Mapping[str, object], name: str) -> str:
+    return repr(values[name]) if name in values else "left at its default"
 
 
 def _open_live(stage: str, given: dict[str, object]) -> Session:
@@ -230,6 +257,7 @@ def _open_live(stage: str, given: dict[str, object]) -> Session:
         "given": given,
         "parameters": parameters.model_dump(),
         "kdumpkit": kdumpkit.__version__,
+        **({"by_hand": True} if _person_at_front_end() else {}),
     }
     started_at = round(time.time(), 6)
     number = transcript.append("stage", data, started_at=started_at)

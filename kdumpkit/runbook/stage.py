@@ -12,6 +12,7 @@ from kdumpkit.actions.plan import CommandChange, Plan
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
 from kdumpkit.distributions import Distribution, distribution_for
 from kdumpkit.errors import ConsentMissing, FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
 from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.system import read_system
@@ -42,12 +43,24 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
     def recorded(self: S, /, *args: P.args, **options: P.kwargs) -> StepReport:
         name = method.__name__.replace("_", "-")
         self.session.begin_step(name)
+        if self.session.interactive and name in self._steps_done:
+            # a person runs a cell again because something was mended outside: look again
+            self.forget_survey()
         self._steps_done.add(name)
         try:
             report = method(self, *args, **options)
         except KdumpkitError as error:
             self.fail(error)
             raise
+        except KeyboardInterrupt:
+            if not self.session.interactive:
+                raise
+            stopped = KdumpkitError(
+                f"{name} was stopped by hand; what it had begun on {self.parameters.host} may still go on there",
+                "run this cell again: it finds out how things stand",
+            )
+            self.note_error(stopped)
+            raise stopped from None
         except Exception as error:
             self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
             raise
@@ -174,6 +187,11 @@ class Stage:
 
     def fail(self, error: KdumpkitError) -> None:
         """Keep the error that ends a step, and give the lock on the host back."""
+        self.note_error(error)
+        self.unlock()
+
+    def note_error(self, error: KdumpkitError) -> None:
+        """Keep the error that ends a step."""
         self.session.note(
             "error",
             {
@@ -183,7 +201,6 @@ class Stage:
                 "exit_status": error.exit_status,
             },
         )
-        self.unlock()
 
     def close_gate(self, findings: tuple[Finding, ...], before: str) -> None:
         """Raise GateClosed where, in ``apply``, one of the findings is FAIL or UNKNOWN."""
@@ -233,7 +250,12 @@ class Stage:
         there = self.known(read_boot_identity(self.target))
         here = self.known(read_boot_identity(self.session.here))
         nodename = self.known(read_uname(self.target)).nodename
-        consent = check_consent(self.consent_text, nodename, there.boot_id, here.boot_id)
+        try:
+            consent = check_consent(self.consent_text, nodename, there.boot_id, here.boot_id)
+        except ConsentMissing as error:
+            if self.session.interactive and there.boot_id != here.boot_id:
+                error.hint = f"type {cleaned(nodename)} into the field of the cell above, then run this cell again"
+            raise
         self.session.note("consent", {"given": self.consent_text, "boot_id": there.boot_id})
         return consent, there
 

@@ -126,7 +126,7 @@ def test_where_the_stage_came_to_its_end_every_cell_did(tmp_path: Path, bad: dic
 def test_what_is_no_notebook_is_refused(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "01-prerequisites.ipynb"
     path.write_bytes(raw)
-    with pytest.raises(EvidenceError, match="is not a notebook that can be read|has no code cell"):
+    with pytest.raises(EvidenceError, match=r"is not a notebook that can be read|has no code cell"):
         check_notebook(path, came_to_its_end=False)
     path.unlink()
     with pytest.raises(EvidenceError):

@@ -114,7 +114,7 @@ def test_a_better_result_with_a_new_manifest_does_not_follow_from_the_record(
 def test_a_notebook_that_the_record_tells_of_must_be_there(evidence: Path, no_replay: list[Path]) -> None:
     (evidence / "03-reboot-check.ipynb").unlink()
     write_manifest(evidence, STAGES)
-    with pytest.raises(EvidenceError, match="03-reboot-check.ipynb, which is missing"):
+    with pytest.raises(EvidenceError, match=r"03-reboot-check\.ipynb, which is missing"):
         verify(evidence, STAGES)
 
 
