@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +36,26 @@ def draw_png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}):
+    with (
+        warnings.catch_warnings(),
+        rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}),
+    ):
         canvas = Canvas(figsize=(9, _HEIGHTS.get(figure.kind, 3.2)), dpi=100, layout="constrained")
         FigureCanvasAgg(canvas)
         axes = canvas.add_subplot()
         _DRAWN_BY[figure.kind](axes, figure.data)
-        canvas.supxlabel("\n".join(textwrap.wrap(cleaned(figure.caption), 118)), fontsize=8, x=0.01, ha="left")
+        caption = textwrap.wrap(cleaned(figure.caption), 118, max_lines=4, placeholder=" …")
+        canvas.supxlabel("\n".join(caption), fontsize=8, x=0.01, ha="left")
         out = io.BytesIO()
+        # a host's name for a thing may have letters that the font lacks; the caption in the notebook has them
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         canvas.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
+
+
+def _label(text: str) -> str:
+    # longer ones would leave no room for the picture
+    return textwrap.shorten(cleaned(text), 40, placeholder=" …") if " " in text else cleaned(text)[:40]
 
 
 def _memory_map(axes: Axes, data: Mapping[str, Any]) -> None:
@@ -91,7 +103,7 @@ def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
             va="center",
             ha="right" if right else "left",
         )
-    axes.set_yticks(range(len(phases)), [cleaned(name) for name, _, _ in phases])
+    axes.set_yticks(range(len(phases)), [_label(name) for name, _, _ in phases])
     axes.invert_yaxis()
     axes.set_xlabel("seconds after the panic was triggered")
     axes.set_xlim(min([0.0, *(begin for _, begin, _ in phases)]), longest * 1.08)
@@ -108,7 +120,7 @@ def _dump_space(axes: Axes, data: Mapping[str, Any]) -> None:
         axes.barh(row, size / unit, color=colours[row % len(colours)], height=0.6)
         shown = f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.1f} MiB"
         axes.text(size / unit, row, f" {shown}", va="center")
-    axes.set_yticks(range(len(bars)), [cleaned(label) for label, _ in bars])
+    axes.set_yticks(range(len(bars)), [_label(label) for label, _ in bars])
     axes.invert_yaxis()
     axes.set_xlabel(name)
     axes.set_xlim(0, largest / unit * 1.18)

@@ -64,11 +64,14 @@ def findings_html(findings: tuple[Finding, ...]) -> str:
         remedy = f"<br>remedy: <code>{shown(finding.remedy)}</code>" if finding.remedy else ""
         records = ", ".join(str(number) for number in finding.records if number >= 0)
         rows.append(
-            f"<tr><td>{status_html(str(finding.status))}</td>"
+            f'<tr><td style="text-align:left">{status_html(str(finding.status))}</td>'
             f'<th scope="row" style="text-align:left"><code>{escape(finding.id)}</code></th>'
-            f'<td style="text-align:left">{shown(finding.reason)}{remedy}</td><td>{records}</td></tr>'
+            f'<td style="text-align:left">{shown(finding.reason)}{remedy}</td>'
+            f'<td style="text-align:left">{records}</td></tr>'
         )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("status", "finding", "reason", "records"))
+    head = "".join(
+        f'<th scope="col" style="text-align:left">{name}</th>' for name in ("status", "finding", "reason", "records")
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

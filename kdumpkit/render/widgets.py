@@ -105,11 +105,11 @@ def update_wait(text: str, elapsed_s: float, expected_s: float) -> None:
 
 
 def end_wait() -> None:
-    """Say in the wait's bar that it is over; nothing where no wait is shown."""
+    """Say in the wait's bar that it is over. A wait that another cell left off in an error keeps its last words."""
     global _wait
-    if _wait is not None:
+    if _wait is not None and _wait.cell == _cell_number():
         _wait.end()
-        _wait = None
+    _wait = None
 
 
 def _cell_number() -> int | None:

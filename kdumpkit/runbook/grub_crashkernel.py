@@ -136,10 +136,10 @@ class GrubCrashkernel(Stage):
     @step
     def read_back(self) -> StepReport:
         title = "Read back from the generated boot menu"
+        generated = self._files(self.distribution.boot_loader_files().generated)
         if self.applying:
-            generated = self._files(self.distribution.boot_loader_files().generated)
             verify_crashkernel(self.distribution, generated, self._wanted(), self.parameters.host)
-        back = self._read_back()
+        back = self.distribution.read_back_crashkernel(generated, self._wanted())
         facts = tuple(
             (entry.title, " ".join(f"crashkernel={v}" for v in entry.values) or "no crashkernel=")
             for entry in back.entries

@@ -21,6 +21,7 @@ from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.dumps import check_dump_ends, check_test_label, list_dumps
 from kdumpkit.runbook.figures import crash_timeline, dump_space
+from kdumpkit.runbook.reboot_check import POLL_INTERVAL_S
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
@@ -184,9 +185,18 @@ class PanicTest(Stage):
             return sighting
 
         def tell(progress: Progress) -> None:
-            self.session.tell_wait(f"panic: the host {progress.seen}", progress.elapsed_s, EXPECTED_PANIC_S)
+            seen = progress.seen.split(" (")[0]
+            self.session.tell_wait(f"panic: the host {seen}", progress.elapsed_s, EXPECTED_PANIC_S)
 
-        return wait_for_new_boot(look, self.session.clock, old_boot_id, timeout_s, tell, host=self.parameters.host)
+        return wait_for_new_boot(
+            look,
+            self.session.clock,
+            old_boot_id,
+            timeout_s,
+            tell,
+            interval_s=POLL_INTERVAL_S,
+            host=self.parameters.host,
+        )
 
     @step
     def find_dump(self) -> StepReport:

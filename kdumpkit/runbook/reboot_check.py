@@ -8,7 +8,7 @@ from kdumpkit.actions.reboot import trigger_reboot
 from kdumpkit.actions.waiting import Progress, read_boot_sighting, wait_for_new_boot
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.errors import HostNeverCameBack
-from kdumpkit.facts.survey import read_reservation
+from kdumpkit.facts.survey import Reservation, read_reservation
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.figures import memory_map
@@ -16,6 +16,8 @@ from kdumpkit.runbook.reservation import check_reservation_as_wanted
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport
 
+#: seconds between two looks at a host that is away
+POLL_INTERVAL_S = 1.0
 #: seconds from shutdown to login that the progress shows as expected
 EXPECTED_REBOOT_S = 60
 
@@ -24,15 +26,28 @@ class RebootCheck(Stage):
     """Reboots the host at most once."""
 
     name: ClassVar[str] = "03-reboot-check"
+    _reservation: Reservation | None = None
 
     @property
     def wanted(self) -> str | None:
         """The value that stage 02 made ready in this run; else the parameter's, else None: any reservation will do."""
         return self.session.recall_value("crashkernel_wanted") or self.parameters.crashkernel or None
 
+    @property
+    def reservation(self) -> Reservation:
+        """What the boot that runs now has, read once for it."""
+        if self._reservation is None:
+            self._reservation = read_reservation(self.target)
+        return self._reservation
+
+    def forget_survey(self) -> None:
+        """Another boot runs."""
+        super().forget_survey()
+        self._reservation = None
+
     @step
     def compare_before(self) -> StepReport:
-        findings = check_reservation_as_wanted(read_reservation(self.target), self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
         needed = any(finding.status is Status.FAIL for finding in findings)
         self.keep(reboot_needed=needed)
         return StepReport(
@@ -73,7 +88,8 @@ class RebootCheck(Stage):
         timeout_s = float(self.parameters.boot_timeout_s)
 
         def tell(progress: Progress) -> None:
-            self.session.tell_wait(f"reboot: the host {progress.seen}", progress.elapsed_s, EXPECTED_REBOOT_S)
+            seen = progress.seen.split(" (")[0]
+            self.session.tell_wait(f"reboot: the host {seen}", progress.elapsed_s, EXPECTED_REBOOT_S)
 
         try:
             back = wait_for_new_boot(
@@ -82,6 +98,7 @@ class RebootCheck(Stage):
                 old_boot_id,
                 timeout_s,
                 tell,
+                interval_s=POLL_INTERVAL_S,
                 host=self.parameters.host,
             )
         except HostNeverCameBack as error:
@@ -107,11 +124,10 @@ class RebootCheck(Stage):
 
     @step
     def compare_reservation(self) -> StepReport:
-        reservation = read_reservation(self.target)
-        findings = check_reservation_as_wanted(reservation, self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
         return StepReport("The running kernel, now", findings=findings)
 
     @step
     def plot_memory_map(self) -> StepReport:
-        iomem = self.known(read_reservation(self.target).iomem)
+        iomem = self.known(self.reservation.iomem)
         return StepReport("Physical memory", figure=memory_map(iomem, self.parameters.host))

@@ -131,6 +131,7 @@ class Stage:
     def summary(self) -> StepReport:
         """What this notebook is about to work with."""
         parameters = self.parameters
+        by_hand = self.session.replaying and self.session.interactive
         reached = "on this machine" if parameters.transport == "local" else f"ssh {self._destination()}"
         return StepReport(
             f"{self.name} for {parameters.host}",
@@ -139,6 +140,7 @@ class Stage:
                 ("host", f"{self.uname.nodename}, {reached}"),
                 ("system", f"{self.distribution.name}, kernel {self.uname.release}, {self.uname.machine}"),
                 ("mode", f"{parameters.mode}: {MODE_MEANING[parameters.mode]}"),
+                *((("replay", "no host is reached: every answer is that of the recorded run"),) if by_hand else ()),
             ),
         )
 

@@ -181,6 +181,10 @@ class OpenNotebook:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
 
+    def source(self, step: str) -> str:
+        """What the file holds as a cell's source."""
+        return "".join(read_cells(self.path)[self._steps.index(step)]["source"])
+
     def count(self, step: str) -> str:
         """The number beside a cell, or what stands there instead: `` `` not executed, ``*`` it waits or runs."""
         return self.cell(step).locator(".jp-InputPrompt").inner_text().strip("[]: \n")

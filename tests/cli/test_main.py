@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdumpkit import errors
+from kdumpkit.cli import main as module
+from kdumpkit.errors import KdumpkitError
+from kdumpkit.parameters import json_schema
+from kdumpkit.runbook.session import STAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = [sys.executable, "-c", "from kdumpkit.cli.main import main; main()"]
+
+
+def ending(monkeypatch: pytest.MonkeyPatch, raised: BaseException | int | None) -> int:
+    """The exit status of a command that ends so."""
+
+    def app(standalone_mode: bool) -> int | None:
+        assert standalone_mode is False
+        if isinstance(raised, BaseException):
+            raise raised
+        return raised
+
+    monkeypatch.setattr(module, "app", app)
+    with pytest.raises(SystemExit) as caught:
+        module.main()
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def _all_errors() -> list[type[KdumpkitError]]:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, KdumpkitError)]
+    assert len(kinds) > 20
+    return kinds
+
+
+@pytest.mark.parametrize("kind", _all_errors(), ids=lambda kind: kind.__name__)
+def test_every_error_is_a_sentence_and_its_exit_status(
+    kind: type[KdumpkitError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(monkeypatch, kind("web01 said \x1b[31mno\x1b[0m password=hunter2", "ask it")) == kind.exit_status
+    assert capsys.readouterr() == ("", "kdumpkit: web01 said no password=[masked]\n  next: ask it\n")
+
+
+@pytest.mark.parametrize(("result", "status"), [(0, 0), (None, 0), (1, 1), (5, 5)])
+def test_a_command_gives_its_own_status(monkeypatch: pytest.MonkeyPatch, result: int | None, status: int) -> None:
+    assert ending(monkeypatch, result) == status
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(monkeypatch, KeyboardInterrupt()) == 130
+    assert "kdumpkit run HOST.yaml --resume" in capsys.readouterr().err
+
+
+def test_a_failing_disk_or_file_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(monkeypatch, OSError(13, "Permission denied", "/evidence")) == 1
+    assert capsys.readouterr().err == "kdumpkit: /evidence: Permission denied\n"
+
+
+def test_what_was_not_foreseen_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "app", lambda standalone_mode: {}["no"])
+    with pytest.raises(KeyError):
+        module.main()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("bogus",), 2, "No such command"),
+        (("run",), 2, "no parameter file is named"),
+        (("run", "--bogus"), 2, "No such option"),
+        (("verify",), 2, "Missing argument"),
+        (("verify", "nowhere"), 5, "nowhere is not an evidence folder: it holds no transcript.jsonl"),
+        (("report", "."), 5, ". is not an evidence folder"),
+        (("run", "--replay", "."), 5, ". is not an evidence folder"),
+        (("params", "check", "nowhere.yaml"), 2, "nowhere.yaml: there is no such file"),
+        (("oops", "nowhere.log"), 2, "nowhere.log"),
+        (("verify", b"\xff"), 5, "is not an evidence folder"),
+        (("params", "check", "\x1b[31mred"), 2, "kdumpkit: red: there is no such file"),
+    ],
+)
+def test_wrong_use_is_a_sentence(
+    run_kdumpkit: Any, tmp_path: Path, words: tuple[str, ...], status: int, said: str
+) -> None:
+    done = run_kdumpkit(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_tells_every_command(run_kdumpkit: Any) -> None:
+    done = run_kdumpkit("--help")
+    assert done.returncode == 0
+    for name in ("run", "check", "verify", "report", "oops", "params", "lab"):
+        assert f"\n  {name} " in done.stdout
+
+
+def test_the_schema_and_a_check_of_parameters(run_kdumpkit: Any, tmp_path: Path) -> None:
+    assert run_kdumpkit("params", "schema").stdout == json_schema()
+    (tmp_path / "a.yaml").write_text("host: web01\n")
+    (tmp_path / "b.yaml").write_text("host: web02\nmode: plan\ntransport: ssh\n")
+    done = run_kdumpkit("params", "check", "a.yaml", "b.yaml", cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        "a.yaml: good: host web01, local, mode check",
+        "b.yaml: good: host web02, ssh, mode plan",
+    ]
+
+
+def test_nobody_reading_any_more_is_no_complaint() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = subprocess.run(
+            [*PROGRAM, "params", "schema"], stdout=write_end, stderr=subprocess.PIPE, cwd=ROOT, timeout=60
+        )
+    finally:
+        os.close(write_end)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_standard_output_is_said() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*PROGRAM, "params", "schema"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=60)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+LOG = (
+    "[   10.000000] sysrq: Trigger a crash\n[   10.000001] Kernel panic - not syncing: sysrq triggered crash\n"
+    "[   10.000002] CPU: 1 PID: 877 Comm: sh Kdump: loaded Not tainted 6.1.0-49-amd64 #1  Debian 6.1.174-1\n"
+)
+
+
+def test_logs_are_told_in_order_for_people_and_for_programs(run_kdumpkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(LOG)
+    (tmp_path / "b.log").write_text("[    0.000000] Linux version 6.1.0\n")
+    done = run_kdumpkit("oops", "a.log", "b.log", cwd=tmp_path)
+    assert done.returncode == 0
+    first, second = done.stdout.splitlines()
+    assert first.startswith("a.log: sysrq")
+    assert "panic: sysrq triggered crash" in first
+    assert second == "b.log: no crash in it"
+    as_json = run_kdumpkit("oops", "--json", "a.log", "b.log", cwd=tmp_path)
+    objects = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert [found["kind"] for found in objects] == ["sysrq", "none"]
+    assert set(objects[0]) == set(objects[1])
+
+
+def test_a_replayed_run_as_json_and_its_report(run_kdumpkit: Any, sealed_evidence: Path, recording: Path) -> None:
+    told = run_kdumpkit("report", str(sealed_evidence))
+    lines = told.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [*STAGES, "report:"]
+    result = json.loads((sealed_evidence / "result.json").read_text())
+    assert told.returncode == result["exit_status"]
+    assert [line.split()[1] for line in lines[:6]] == [stage["status"].split()[0] for stage in result["stages"]]
+    again = run_kdumpkit("run", "--replay", str(recording), "--output", str(sealed_evidence))
+    assert again.returncode == 2
+    assert "exists already" in again.stderr

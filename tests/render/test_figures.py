@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from kdumpkit.render.cell import RESULT_MIME, show
+from kdumpkit.render.figures import _DRAWN_BY, data_digest, draw_png
+from kdumpkit.runbook.step import Figure, StepReport
+from render.hostile import CANARY, HOSTILE, figures, report, result
+
+KINDS = {figure.kind: figure for figure in figures()}
+
+
+def pixels(png: bytes) -> tuple[int, int, int]:
+    """Width, height and how many different rows; raises where it is not a whole PNG."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    at, data, kinds = 8, b"", []
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        body = png[at + 8 : at + 8 + size]
+        assert struct.unpack(">I", png[at + 8 + size : at + 12 + size])[0] == zlib.crc32(kind + body)
+        kinds.append(kind)
+        data += body if kind == b"IDAT" else b""
+        at += size + 12
+    assert (kinds[0], kinds[-1]) == (b"IHDR", b"IEND")
+    width, height, depth, colour = struct.unpack(">IIBB", png[16:26])
+    assert (depth, colour) == (8, 6)
+    raw = zlib.decompress(data)
+    row = width * 4 + 1
+    assert len(raw) == row * height
+    return width, height, len({raw[n * row : (n + 1) * row] for n in range(height)})
+
+
+def test_every_kind_that_can_be_drawn_is_tried_here() -> None:
+    assert set(KINDS) == set(_DRAWN_BY)
+
+
+@pytest.mark.parametrize("figure", figures(), ids=lambda figure: figure.kind)
+def test_a_figure_is_drawn_to_the_same_bytes_twice(figure: Figure) -> None:
+    png = draw_png(figure)
+    width, height, rows = pixels(png)
+    assert width == 900
+    assert 150 < height < 600
+    assert rows > 30
+    assert draw_png(figure) == png
+    # neither a version nor a time is in it
+    assert b"tEXt" not in png
+    assert b"tIME" not in png
+
+
+EMPTY = [
+    Figure("memory-map", "c", {"ranges": []}),
+    Figure("crash-timeline", "c", {"phases": []}),
+    Figure("crash-timeline", "c", {"phases": [["nothing", 0.0, 0.0]]}),
+    Figure("crash-timeline", "c", {"phases": [["before", -3.0, 5.0]]}),
+    Figure("dump-space", "c", {"bars": []}),
+    Figure("dump-space", "c", {"bars": [["empty", 0]]}),
+]
+
+
+@pytest.mark.parametrize("figure", EMPTY, ids=lambda figure: f"{figure.kind} {next(iter(figure.data.values()))}")
+def test_no_data_is_no_error(figure: Figure) -> None:
+    pixels(draw_png(figure))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, r"costs $5 and $\frac{", "x" * 300, "a b " * 300, "two\nlines", "日本", ""])
+def test_hostile_labels_are_only_text(text: str) -> None:
+    pixels(draw_png(Figure("dump-space", text, {"bars": [[text, 5]]})))
+    pixels(draw_png(Figure("crash-timeline", text, {"phases": [[text, 0.0, 1.0]]})))
+
+
+def test_the_digest_changes_with_the_data_and_with_nothing_else() -> None:
+    figure = KINDS["dump-space"]
+    digests = {data_digest(f) for f in figures()}
+    assert len(digests) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in digests)
+    assert data_digest(replace(figure, caption="another")) == data_digest(figure)
+    bars = [list(bar) for bar in figure.data["bars"]]
+    assert data_digest(replace(figure, data={"bars": bars})) == data_digest(figure)
+    bars[0][1] += 1
+    assert data_digest(replace(figure, data={"bars": bars})) != data_digest(figure)
+    assert draw_png(replace(figure, data={"bars": [["free", 1], *bars[1:]]})) != draw_png(figure)
+
+
+@pytest.mark.parametrize("figure", figures(), ids=lambda figure: figure.kind)
+def test_a_cell_with_a_figure_has_its_words_too(figure: Figure) -> None:
+    bundle, metadata = show(StepReport("dump space", figure=figure))._repr_mimebundle_()
+    assert set(bundle) == {"image/png", "text/plain"}
+    assert bundle["image/png"] == draw_png(figure)
+    assert metadata == {"image/png": {"alt": figure.caption}}
+    assert bundle["text/plain"].splitlines() == [
+        "dump space",
+        f"figure: {figure.caption}",
+        f"  data sha256 {data_digest(figure)}",
+    ]
+
+
+def test_a_hostile_caption_is_harmless_as_alternative_text() -> None:
+    bundle, metadata = show(StepReport("t", figure=replace(KINDS["dump-space"], caption=HOSTILE)))._repr_mimebundle_()
+    for text in (bundle["text/plain"], metadata["image/png"]["alt"]):
+        assert CANARY not in text
+        assert "\x1b" not in text
+
+
+def test_a_cell_without_a_figure_is_html_and_the_same_in_text() -> None:
+    shown = show(report())
+    bundle, metadata = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert metadata == {}
+    assert repr(shown) == bundle["text/plain"]
+
+
+def test_the_result_is_read_by_programs_too() -> None:
+    bundle, _ = show(result())._repr_mimebundle_()
+    document = bundle[RESULT_MIME]
+    assert RESULT_MIME == "application/vnd.kdumpkit.result+json"
+    assert (document["schema"], document["stage"], document["mode"]) == (1, "05-panic-test", "apply")
+    assert (document["run_id"], document["status"]) == ("r1", "FAIL")
+    assert [f["status"] for f in document["findings"]] == ["PASS", "WARN", "FAIL", "UNKNOWN", "SKIP"]
+    assert set(bundle) == {RESULT_MIME, "text/html", "text/plain"}
