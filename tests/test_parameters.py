@@ -122,7 +122,13 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 
 
 #: through the real command line, which takes a process for each
-THROUGH_THE_COMMAND_LINE = ["hots: web01", "boot_timeout_s: true", "consent: 0755", "host: a\nhost: b", "host: ["]
+THROUGH_THE_COMMAND_LINE = [
+    "hots: web01",
+    "boot_timeout_s: true",
+    "consent: 0755",
+    "host: web01\nhost: web02",
+    "host: [",
+]
 
 
 def test_the_command_line_says_it_with_exit_status_2_and_no_traceback(run_kdumpkit: Any, tmp_path: Path) -> None:

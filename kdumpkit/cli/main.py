@@ -18,6 +18,7 @@ import typer
 from kdumpkit.cli.lab import app as lab_app
 from kdumpkit.cli.runs import execute, execute_replay
 from kdumpkit.errors import KdumpkitError, UsageError
+from kdumpkit.evidence.redact import cleaned
 from kdumpkit.parameters import FIELDS, Parameters, check_parameters, json_schema, read_parameters, read_values
 
 app = typer.Typer(
@@ -141,7 +142,7 @@ def oops(
     from kdumpkit.analysis.log import oops as read_logs
 
     for path, found in zip(logs, read_logs(logs), strict=True):
-        print(json.dumps(found, ensure_ascii=False) if as_json else f"{path}: {_crash_words(found)}")
+        print(json.dumps(found, ensure_ascii=False) if as_json else cleaned(f"{path}: {_crash_words(found)}"))
     return 0
 
 

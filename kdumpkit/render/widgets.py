@@ -69,7 +69,12 @@ class _Wait:
         self.cell = cell
         self.elapsed_s = 0.0
         self.text = ""
-        self.bar = ipywidgets.FloatProgress(min=0.0, max=1.0, layout=ipywidgets.Layout(flex="0 0 16em"))
+        self.bar = ipywidgets.FloatProgress(
+            min=0.0,
+            max=1.0,
+            tooltip="the wait's time so far, of what it is expected to take",
+            layout=ipywidgets.Layout(flex="0 0 16em"),
+        )
         self.words = ipywidgets.Label()
         self.box = ipywidgets.HBox([self.bar, self.words])
 

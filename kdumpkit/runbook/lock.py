@@ -6,11 +6,13 @@ import fcntl
 import getpass
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from kdumpkit.command import Command
 from kdumpkit.errors import HostLocked
+from kdumpkit.evidence.transcript import Record
 from kdumpkit.hosts.base import Host
 
 #: on the host; /run is emptied by every boot, so a lock never outlives the crash that left it
@@ -42,11 +44,14 @@ def lock_here(host_folder: Path) -> IO[str]:
     return file
 
 
-def lock_on_host(host: Host, run_id: str) -> None:
-    """Take the lock on the host for this run, or find that it has it already. Raises HostLocked naming the owner."""
-    owner = f"run {run_id} from {socket.gethostname()} by {getpass.getuser()}"
+def lock_on_host(host: Host, run_id: str, owner: str = "") -> None:
+    """Take the lock on the host for this run, or find that it has it already. Raises HostLocked naming the owner.
+
+    ``owner`` is who took it when the record was made, for a replay on another machine; empty: this machine and user.
+    """
+    owner = owner or f"run {run_id} from {socket.gethostname()} by {getpass.getuser()}"
     result = host.run(
-        Command(("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=f"take {HOST_LOCK} for run {run_id}")
+        Command(("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=_title(run_id))
     ).checked()
     found = result.text.strip()
     if found.split(" from ")[0] != f"run {run_id}":
@@ -54,6 +59,16 @@ def lock_on_host(host: Host, run_id: str) -> None:
             f"{host.name} is being changed by another run: {found or 'unknown'}",
             f"wait until it ends; if nobody is at it any more, on {host.name}: rm -r {HOST_LOCK}",
         )
+
+
+def recorded_owner(records: Sequence[Record], run_id: str) -> str:
+    """Who took the lock on the host when the record was made; empty where nobody did."""
+    taken = (r.data["argv"] for r in records if r.kind == "command" and r.data.get("title") == _title(run_id))
+    return next((str(argv[-1]) for argv in taken), "")
+
+
+def _title(run_id: str) -> str:
+    return f"take {HOST_LOCK} for run {run_id}"
 
 
 def unlock_on_host(host: Host, run_id: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import kdumpkit
-from kdumpkit.errors import ConsentMissing, KdumpkitError, UsageError
+from kdumpkit.errors import ConsentMissing, KdumpkitError, ReplayDivergence, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, Transcript, read_transcript, write_synced
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
@@ -107,7 +107,8 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
 def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutcome:
     """Execute the six notebooks from a recording into ``output``, which becomes an evidence folder of that run.
 
-    Nothing is reached but the recording. Raises UsageError where ``output`` exists already.
+    Nothing is reached but the recording. Raises UsageError where ``output`` exists already, ReplayDivergence where a
+    notebook does not come to the end that was recorded; the folder then stays as it is, without a manifest.
     """
     execute = _import_execute()
     records = read_transcript(check_evidence_dir(recording))
@@ -123,7 +124,7 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
     with execute.warm_kernels() as server:
         for number, stage in enumerate((stage for stage in STAGES if stage in given), 1):
             listener.stage_begins(stage, number, len(given))
-            execute.execute_notebook(
+            execution = execute.execute_notebook(
                 notebooks_dir() / f"{stage}.ipynb",
                 output / f"{stage}.ipynb",
                 given[stage],
@@ -131,7 +132,13 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 on_cell=listener.step_begins,
                 replay_dir=output,
             )
-            listener.stage_ends(_verdict_of(output, stage))
+            recorded = _verdict_of(output, stage)
+            if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
+                raise ReplayDivergence(
+                    f"{stage} does not replay as it was recorded: {execution.error_text or execution.ended}",
+                    f"the notebook that stopped is {output / stage}.ipynb",
+                )
+            listener.stage_ends(recorded)
     return _write_results(output)
 
 

@@ -105,6 +105,11 @@ class Session:
         root = Path(base).expanduser().absolute() if base else self.run_dir.parent.parent.parent / "dumps"
         return root / self.parameters.host / self.run_dir.name
 
+    @property
+    def recorded(self) -> tuple[Record, ...]:
+        """What the recorded stage did and kept; empty in a live run."""
+        return tuple(self._record.own) if isinstance(self._record, Playback) else ()
+
     def begin_step(self, name: str) -> None:
         """What follows belongs to this step."""
         if isinstance(self._record, Transcript):

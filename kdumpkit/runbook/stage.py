@@ -21,7 +21,7 @@ from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 from kdumpkit.parameters import Parameters
 from kdumpkit.runbook.clock import utc
-from kdumpkit.runbook.lock import lock_on_host, unlock_on_host
+from kdumpkit.runbook.lock import lock_on_host, recorded_owner, unlock_on_host
 from kdumpkit.runbook.session import OnWait, Session, open_session
 from kdumpkit.runbook.step import StageResult, StepReport, plan_as_json
 
@@ -235,7 +235,8 @@ class Stage:
 
     def lock(self) -> None:
         """Take the lock on the host for this run."""
-        lock_on_host(self.target, self.session.run_id)
+        owner = recorded_owner(self.session.recorded, self.session.run_id)
+        lock_on_host(self.target, self.session.run_id, owner)
         self._locked = True
 
     def unlock(self) -> None:

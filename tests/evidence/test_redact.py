@@ -147,7 +147,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(_PIECES, max_size=14).map("".join))
 def test_masking_what_is_masked_changes_nothing(text: str) -> None:
     once = redact_text(text)
@@ -155,7 +155,7 @@ def test_masking_what_is_masked_changes_nothing(text: str) -> None:
     assert redact(once.encode()) == once.encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(_PIECES, max_size=12).map("".join))
 def test_what_is_shown_is_the_same_live_and_in_a_replay(text: str) -> None:
     shown = cleaned(text)

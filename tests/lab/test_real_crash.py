@@ -18,22 +18,10 @@ from kdumpkit import lab
 from kdumpkit.evidence.transcript import Record, read_transcript
 from kdumpkit.runbook.session import STAGES
 
+from .commands import kdumpkit
+
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def kdumpkit(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = "from kdumpkit.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *words],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=1500,
-        check=False,
-    )
 
 
 class Crashed:
@@ -193,6 +181,20 @@ def test_login_that_is_not_root_uses_sudo(crashed: Crashed, tmp_path: Path) -> N
     assert findings["kexec.loaded"]["status"] == "PASS"
     assert not [f for f in findings.values() if f["status"] == "UNKNOWN"]
     assert all(stage["error"] is None for stage in result["stages"])
+
+
+def test_no_room_here_for_the_dump_is_said_before_it_is_copied(crashed: Crashed, tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tiny], check=True)
+    try:
+        done = kdumpkit("check", str(ROOT / "parameters/lab.yaml"), "--set", f"dumps_dir={tiny}", cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", tiny], check=True)
+    assert done.returncode == 1, done.stderr
+    assert "06-analysis" in done.stderr
+    assert "no room" in done.stderr.lower() or "space" in done.stderr.lower()
+    assert "Traceback" not in done.stderr + done.stdout
 
 
 def grub_settings() -> bytes:
