@@ -123,12 +123,14 @@ class Session:
         self._noted.clear()
 
     def _kept_before(self, own: Sequence[Record], name: str) -> list[Record]:
-        # A step must not see what it is itself about to do as done already. Where it kept nothing and asked nothing,
-        # it comes right after the step before it.
+        # A step must not see what it is itself about to do as done already.
         runs = executions(own)
         begin = chosen_execution(runs, name)
         if begin:
             return [record for record in own if record.number < begin[0].number]
+        if isinstance(self._record, PlaybackByCell):
+            return list(own)
+        # it kept nothing and asked nothing, so it came right after the step before it
         before = [run[-1].number for run in (chosen_execution(runs, done) for done in self._replayed_steps) if run]
         return [record for record in own if record.number <= max(before, default=-1)]
 

@@ -65,8 +65,9 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
             self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
             raise
         self.keep_findings(report.findings)
-        if report.plan is not None:
-            self.session.note("plan", {"plan": plan_as_json(report.plan), "done": list(report.done)})
+        if report.plan is not None or report.done:
+            plan = plan_as_json(report.plan) if report.plan is not None else {"title": report.title}
+            self.session.note("plan", {"plan": plan, "done": list(report.done)})
         if report.undo:
             self.session.note("undo", {"commands": list(report.undo)})
         return report

@@ -67,7 +67,7 @@ def test_no_data_is_no_error(figure: Figure) -> None:
     pixels(draw_png(figure))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, r"costs $5 and $\frac{", "x" * 300, "a b " * 300, "two\nlines", "日本", ""])
+@pytest.mark.parametrize("text", [HOSTILE, r"$\frac{$", "x" * 300, "a b " * 300, "two\nlines", "日本", ""])
 def test_hostile_labels_are_only_text(text: str) -> None:
     pixels(draw_png(Figure("dump-space", text, {"bars": [[text, 5]]})))
     pixels(draw_png(Figure("crash-timeline", text, {"phases": [[text, 0.0, 1.0]]})))

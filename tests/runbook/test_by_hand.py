@@ -14,8 +14,10 @@ from kdumpkit.evidence.verdict import judge
 from kdumpkit.parameters import parameters_cell
 from kdumpkit.render.text import result_text, step_text
 from kdumpkit.runbook import session as session_module
+from kdumpkit.runbook import stage as stage_module
+from kdumpkit.runbook.lock import recorded_owner
 from kdumpkit.runbook.panic_test import PanicTest
-from kdumpkit.runbook.session import ENV_REPLAY, open_session
+from kdumpkit.runbook.session import ENV_REPLAY, Session, open_session
 
 from .hosts import RecordedAnswers
 
@@ -43,6 +45,11 @@ def by_hand(
     """The panic test about to be begun live, with a person at the front end."""
     begin = max(r.number for r in records if r.kind == "stage" and r.stage == STAGE)
     monkeypatch.setattr(session_module, "_person_at_front_end", lambda: True)
+    # what is asked with the run's name in it has an answer only for the recorded run's
+    recorded_id = str(records[begin].data["run_id"])
+    monkeypatch.setattr(Session, "run_id", property(lambda _: recorded_id))
+    owner = recorded_owner(records[begin:], recorded_id)
+    monkeypatch.setattr(stage_module, "recorded_owner", lambda *_: owner)
     return live_from(begin - 1, begin)
 
 
