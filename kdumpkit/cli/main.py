@@ -56,12 +56,12 @@ def main() -> NoReturn:
         print("kdumpkit: interrupted; `kdumpkit run HOST.yaml --resume` goes on with the run", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # nobody reads any more; Python would complain once more when it flushes at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"kdumpkit: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"kdumpkit: {cleaned(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        _drop_output()
         sys.exit(1)
     except typer.Exit as end:
         sys.exit(end.exit_code)
@@ -72,6 +72,15 @@ def main() -> NoReturn:
             sys.exit(2)
         raise
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_output() -> None:
+    # what could not be written is still held, and Python would try and complain once more at the end
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        # standard output is no file, as under a test
+        return
 
 
 @app.command()

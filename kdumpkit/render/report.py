@@ -158,7 +158,8 @@ def _changes(records: Sequence[Record]) -> list[dict[str, Any]]:
     changes = []
     undo = {(r.stage, r.attempt, r.step): r.data["commands"] for r in records if r.kind == "undo"}
     for record in records:
-        if record.kind == "plan" and record.data["done"]:
+        # a reboot and a panic are told by themselves, below
+        if record.kind == "plan" and record.data["done"] and not record.step.startswith("trigger-"):
             key = (record.stage, record.attempt, record.step)
             changes.append(
                 {

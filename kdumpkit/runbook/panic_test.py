@@ -126,7 +126,7 @@ class PanicTest(Stage):
         return StepReport(
             title,
             facts=(("label in the kernel's log", MARK + label), ("boot id", boot.boot_id)),
-            conclusion="the kernel panics in one second",
+            done=("the kernel panics in one second",),
         )
 
     @step

@@ -76,7 +76,7 @@ class RebootCheck(Stage):
         result = trigger_reboot(self.target, consent)
         self.target.disconnect()
         self.keep(reboot_from_boot_id=boot.boot_id, reboot_triggered_at=result.started_at)
-        return StepReport(title, facts=(("boot id before", boot.boot_id),), conclusion="the host reboots in one second")
+        return StepReport(title, facts=(("boot id before", boot.boot_id),), done=("the host reboots in one second",))
 
     @step
     def wait_for_return(self) -> StepReport:

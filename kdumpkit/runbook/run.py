@@ -134,8 +134,9 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
             )
             recorded = _verdict_of(output, stage)
             if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
+                what = execution.error_text.partition("\n  next: ")[0] or execution.ended
                 raise ReplayDivergence(
-                    f"{stage} does not replay as it was recorded: {execution.error_text or execution.ended}",
+                    f"{stage} does not replay as it was recorded: {what}",
                     f"the notebook that stopped is {output / stage}.ipynb",
                 )
             listener.stage_ends(recorded)

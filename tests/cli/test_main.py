@@ -116,12 +116,23 @@ def test_the_schema_and_a_check_of_parameters(run_kdumpkit: Any, tmp_path: Path)
     ]
 
 
-def test_nobody_reading_any_more_is_no_complaint() -> None:
+def environment(unbuffered: str) -> dict[str, str]:
+    """Where output is buffered, a failure to write it shows only at the end."""
+    return {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reading_any_more_is_no_complaint(unbuffered: str) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     try:
         done = subprocess.run(
-            [*PROGRAM, "params", "schema"], stdout=write_end, stderr=subprocess.PIPE, cwd=ROOT, timeout=60
+            [*PROGRAM, "params", "schema"],
+            stdout=write_end,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            timeout=60,
+            env=environment(unbuffered),
         )
     finally:
         os.close(write_end)
@@ -129,9 +140,13 @@ def test_nobody_reading_any_more_is_no_complaint() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_behind_standard_output_is_said() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_standard_output_is_said(unbuffered: str) -> None:
+    words = [*PROGRAM, "params", "schema"]
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*PROGRAM, "params", "schema"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=60)
+        done = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, timeout=60, env=environment(unbuffered)
+        )
     assert done.returncode == 1
     assert b"No space left on device" in done.stderr
     assert b"Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from kdumpkit.runbook import session as session_module
 from kdumpkit.runbook import stage as stage_module
 from kdumpkit.runbook.lock import recorded_owner
 from kdumpkit.runbook.panic_test import PanicTest
-from kdumpkit.runbook.session import ENV_REPLAY, Session, open_session
+from kdumpkit.runbook.session import ENV_REPLAY, ENV_RUN_DIR, open_session
 
 from .hosts import RecordedAnswers
 
@@ -47,10 +47,12 @@ def by_hand(
     monkeypatch.setattr(session_module, "_person_at_front_end", lambda: True)
     # what is asked with the run's name in it has an answer only for the recorded run's
     recorded_id = str(records[begin].data["run_id"])
-    monkeypatch.setattr(Session, "run_id", property(lambda _: recorded_id))
     owner = recorded_owner(records[begin:], recorded_id)
     monkeypatch.setattr(stage_module, "recorded_owner", lambda *_: owner)
-    return live_from(begin - 1, begin)
+    host, given, run_dir = live_from(begin - 1, begin)
+    run_dir = run_dir.rename(run_dir.with_name(recorded_id))
+    monkeypatch.setenv(ENV_RUN_DIR, str(run_dir))
+    return host, given, run_dir
 
 
 def crashed(host: RecordedAnswers) -> int:
