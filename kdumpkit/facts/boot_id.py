@@ -43,7 +43,8 @@ def parse_boot_id(data: bytes) -> str:
 
 def parse_uptime(data: bytes) -> float:
     """Seconds since boot. Raises ParseError."""
-    first = decoded(data, UPTIME).split()[0]
+    # a separator character is not empty, and splits into nothing
+    first = next(iter(decoded(data, UPTIME).split()), "")
     if not _UPTIME.fullmatch(first):
         raise ParseError(f"{UPTIME}: {excerpt(first)} is not a number of seconds")
     return float(first)

@@ -7,7 +7,6 @@ neither nbval nor a person who opens an archived notebook can touch a host with 
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
@@ -31,6 +30,7 @@ from kdumpkit.hosts.replay import ReplayHost
 from kdumpkit.hosts.ssh import SshHost
 from kdumpkit.parameters import FIELDS, Parameters, check_parameters, read_values
 from kdumpkit.runbook.clock import RecordedClock
+from kdumpkit.runbook.given import given_parameters
 
 #: the notebooks, in order
 STAGES = (
@@ -49,10 +49,6 @@ ENV_PROGRESS = "KDUMPKIT_PROGRESS"
 ENV_PYTEST = "PYTEST_CURRENT_TEST"
 #: written into a run's folder once it is sealed; no stage is added to a run that has it
 MANIFEST = "manifest.json"
-
-# names that IPython puts beside the user's own
-_IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
-
 
 #: told about a wait: words, seconds so far, seconds that it is expected to take
 OnWait = Callable[[str, float, float], None]
@@ -198,7 +194,7 @@ def open_session(stage: str, namespace: Mapping[str, object]) -> Session:
     Raises ParameterError for a variable that is no parameter or has a wrong value, UsageError where a live run
     is asked for under pytest, ReplayDivergence where a recording was made with other parameters.
     """
-    given = _given(stage, namespace)
+    given = given_parameters(stage, namespace)
     replay_dir = _replay_dir()
     if replay_dir is not None:
         return _open_replay(stage, given, replay_dir)
@@ -208,48 +204,6 @@ def open_session(stage: str, namespace: Mapping[str, object]) -> Session:
             f"run pytest in an evidence folder, or set {ENV_REPLAY} to one",
         )
     return _open_live(stage, given)
-
-
-def _given(stage: str, namespace: Mapping[str, object]) -> dict[str, object]:
-    left_over = _left_over(namespace)
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if (value is None or isinstance(value, str | int | float | list | dict))
-        and not name.startswith("_")
-        and name not in _IPYTHON_NAMES
-        and name not in left_over
-    }
-    check_parameters(values, f"{stage}, parameters cell")
-    return {name: value for name, value in values.items() if value != FIELDS[name].default}
-
-
-def _left_over(namespace: Mapping[str, object]) -> set[str]:
-    # A name that was mistyped stays in the kernel after the parameters cell was mended and run again. Whatever is no
-    # parameter and was last set before the newest run of a whole parameters cell is such a name.
-    inputs = namespace.get("In")
-    if not isinstance(inputs, list):
-        return set()
-    before: set[str] = set()
-    since: set[str] = set()
-    for source in inputs:
-        names = _assigned_names(str(source))
-        if set(FIELDS) <= names:
-            before |= since
-            since = names
-        else:
-            since |= names
-    return before - since - set(FIELDS)
-
-
-def _assigned_names(source: str) -> set[str]:
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return set()
-    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
-    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _replay_dir() -> Path | None:

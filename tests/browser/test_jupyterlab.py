@@ -86,12 +86,12 @@ def test_prerequisites_run_through(page: Page, jupyter: JupyterServer, request: 
     expect(notebook.output("result").get_by_text("01-prerequisites on kdumpkit-lab, mode check")).to_be_visible()
     code = [cell for cell in notebook.save() if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    silent = [cell["metadata"]["kdumpkit"]["step"] for cell in code if not cell["outputs"]]
+    assert silent == ["imports", "parameters"]
     outputs = [output for cell in code for output in cell["outputs"]]
+    assert len(outputs) == len(code) - len(silent)
     assert {output["output_type"] for output in outputs} == {"execute_result"}
-    assert {
-        tuple(cell["outputs"]) for cell in code if cell["metadata"]["kdumpkit"]["step"] in ("imports", "parameters")
-    } == {()}
-    assert len(outputs) == len(code) - 2
+    assert "every answer is that of the recorded run" in str(outputs[0]["data"]["text/plain"])
     result = outputs[-1]["data"][RESULT]
     assert (result["stage"], result["host"], result["mode"]) == ("01-prerequisites", "kdumpkit-lab", "check")
     status = notebook.output("result").locator("strong").first

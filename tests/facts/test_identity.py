@@ -85,6 +85,11 @@ def test_os_release_of_this_machine() -> None:
     assert f"ID={found.id}" in Path("/etc/os-release").read_text().replace('"', "")
 
 
+def test_uptime_of_a_separator_alone_is_not_understood() -> None:
+    with pytest.raises(ParseError):
+        parse_uptime(b"\x1c")
+
+
 def test_uname() -> None:
     uname = parse_uname(b"web01 6.1.0-55-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-1 (2026-08-30) x86_64\n")
     assert (uname.nodename, uname.release, uname.machine) == ("web01", "6.1.0-55-amd64", "x86_64")
