@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-fast test-faults bench lint lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults bench lint lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -35,8 +35,21 @@ lab-ui: $(STAMP)
 	$(BIN)/kdumpkit lab up
 	$(BIN)/jupyter lab notebooks
 
-test: $(STAMP)
-	KDUMPKIT_REQUIRE=lab,browser $(BIN)/python -m pytest
+# what the tests talk to: a real sshd on loopback, a second shell, JupyterLab in a real browser, the lab
+TEST_PACKAGES := openssh-server openssh-client busybox-static chromium fonts-dejavu-core
+test-packages: $(STAMP)
+	@missing=; for package in $(TEST_PACKAGES); do \
+	  dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "will install with apt-get:$$missing"; apt-get update -q \
+	      && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	  else echo "all tests need these packages; as root: apt-get install$$missing; or without them: make test-fast"; exit 2; fi; \
+	fi
+	@$(BIN)/python -c 'from kdumpkit import lab; lab.install_requirements(print)'
+
+test: test-packages
+	KDUMPKIT_REQUIRE=lab,browser,sshd $(BIN)/python -m pytest
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not lab and not browser'

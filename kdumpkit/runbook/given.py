@@ -40,7 +40,7 @@ def _left_over(namespace: Mapping[str, object]) -> set[str]:
     for source in inputs:
         names = _assigned_names(str(source))
         if set(FIELDS) <= names:
-            pass
+            before |= since
             since = names
         else:
             since |= names
