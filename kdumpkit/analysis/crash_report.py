@@ -49,6 +49,8 @@ class DumpSummary:
 
 @dataclass(frozen=True)
 class VmcoreinfoSummary:
+    """What VMCOREINFO in the dump says; None for what it does not."""
+
     release: str | None
     build_id: str | None
     #: seconds since the epoch, by the clock of the kernel that died

@@ -29,6 +29,8 @@ _MOST_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class CrashFrame:
+    """One frame of crash's ``bt``."""
+
     function: str
     address: str
     #: None: the kernel's own code

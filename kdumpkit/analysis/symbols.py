@@ -15,6 +15,8 @@ from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 
 class CandidateState(StrEnum):
+    """How a file that might be the vmlinux goes with the dump."""
+
     MATCHES = "matches"
     #: another build
     OTHER_BUILD = "other build"
@@ -28,6 +30,8 @@ class CandidateState(StrEnum):
 
 @dataclass(frozen=True)
 class SymbolCandidate:
+    """A file that was looked at in the search for the vmlinux."""
+
     path: Path
     state: CandidateState
     #: in hex; None where the file has none or could not be read

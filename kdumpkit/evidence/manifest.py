@@ -57,6 +57,15 @@ def write_manifest(folder: Path, stages: Sequence[str]) -> None:
     write_synced(folder / MANIFEST, build_manifest(folder, stages))
 
 
+def check_signing_key(key: Path) -> None:
+    """Raise UsageError where there is no such key: a run ends with the signature, which is late to find that out."""
+    if not key.expanduser().is_file():
+        raise UsageError(
+            f"signing_key is {key}, and there is no such file; nothing was done",
+            "ls ~/.ssh, or leave signing_key empty",
+        )
+
+
 def sign_manifest(folder: Path, key: Path) -> None:
     """Sign the manifest with an SSH key (OpenSSH 8.2 or newer; agents and hardware keys work).
 

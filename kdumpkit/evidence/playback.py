@@ -7,7 +7,7 @@ from typing import Any
 
 from kdumpkit import errors
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import HostError, ReplayDivergence
+from kdumpkit.errors import EvidenceError, HostError, KdumpkitError, ReplayDivergence
 from kdumpkit.evidence.transcript import TIMED_KINDS, Record, command_key, decode_bytes, read_transcript
 
 
@@ -46,9 +46,7 @@ class Playback:
     def next_command(self, host: str, command: Command) -> CommandResult:
         """The recorded answer to this command, or the recorded failure raised again."""
         record = self._next("command", command_key(host, command), command.shown())
-        failure = record.data.get("failure")
-        if failure is not None:
-            raise _host_error(str(failure["type"]))(str(failure["message"]), str(failure.get("hint", "")))
+        _raise_failure(record)
         return CommandResult(
             command,
             int(record.data["exit_status"]),
@@ -60,8 +58,10 @@ class Playback:
         )
 
     def next_fetch(self, host: str, remote: str) -> Record:
-        """The record of a file that was copied."""
-        return self._next("fetch", {"host": host, "remote": remote}, f"fetch of {remote}")
+        """The record of a file that was copied, or the recorded failure raised again."""
+        record = self._next("fetch", {"host": host, "remote": remote}, f"fetch of {remote}")
+        _raise_failure(record)
+        return record
 
     def _next(self, kind: str, key: dict[str, Any], shown: str) -> Record:
         if self._position >= len(self._served):
@@ -83,10 +83,15 @@ class Playback:
         return record
 
 
-def _host_error(name: str) -> type[HostError]:
-    # only a class of the error tree, whatever else a record names
-    kind = getattr(errors, name, None)
-    return kind if isinstance(kind, type) and issubclass(kind, HostError) else HostError
+def _raise_failure(record: Record) -> None:
+    failure = record.data.get("failure")
+    if failure is None:
+        return
+    # only what a host can raise, whatever else a record names
+    kind = getattr(errors, str(failure["type"]), None)
+    if not isinstance(kind, type) or not issubclass(kind, KdumpkitError) or issubclass(kind, EvidenceError):
+        kind = HostError
+    raise kind(str(failure["message"]), str(failure.get("hint", "")))
 
 
 _KEY_NAMES = ("host", "argv", "title", "as_root", "stdin_sha256", "remote")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import DiskFull, EvidenceError, HostError
+from kdumpkit.errors import DiskFull, EvidenceError, HostError, KdumpkitError
 from kdumpkit.evidence.redact import redact, redact_text
 
 TRANSCRIPT = "transcript.jsonl"
@@ -140,10 +140,9 @@ class Transcript:
         self, host: str, command: Command, error: HostError, started_at: float, duration_s: float
     ) -> int:
         """Keep one command that has no exit status, because the host could not be talked to."""
-        failure = {"type": type(error).__name__, "message": redact_text(error.message), "hint": redact_text(error.hint)}
         return self.append(
             "command",
-            {**command_key(host, command), "failure": failure},
+            {**command_key(host, command), "failure": failure_as_json(error)},
             started_at=started_at,
             duration_s=duration_s,
         )
@@ -200,6 +199,11 @@ def _whole_lines(descriptor: int) -> bytes:
 
 #: kinds whose end moves the clock on; the others are notes about what was decided
 TIMED_KINDS = frozenset({"command", "fetch", "stage"})
+
+
+def failure_as_json(error: KdumpkitError) -> dict[str, str]:
+    """An error as a record keeps it, to be raised again by a replay."""
+    return {"type": type(error).__name__, "message": redact_text(error.message), "hint": redact_text(error.hint)}
 
 
 def command_key(host: str, command: Command) -> dict[str, Any]:

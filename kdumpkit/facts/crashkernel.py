@@ -15,6 +15,8 @@ from kdumpkit.facts.text import excerpt, size_text
 
 
 class CrashkernelKind(StrEnum):
+    """Which form of ``crashkernel=`` a value has."""
+
     SIZE = "size"
     RANGES = "ranges"
     HIGH = "high"

@@ -16,6 +16,8 @@ _MOST_FILES = 6
 
 
 class SymbolsState(StrEnum):
+    """How the debug symbols on a host go with its running kernel."""
+
     PRESENT_MATCHING = "present, matching"
     PRESENT_OTHER = "present, of another build"
     ABSENT = "absent"

@@ -18,6 +18,8 @@ from kdumpkit.hosts.base import Host
 
 
 class DumpTargetKind(StrEnum):
+    """By which way a dump leaves the capture kernel."""
+
     LOCAL = "local"
     NFS = "nfs"
     SSH = "ssh"

@@ -13,6 +13,8 @@ from kdumpkit.hosts.files import Absent, read_files
 
 
 class FirmwareKind(StrEnum):
+    """How the machine was booted."""
+
     BIOS = "bios"
     UEFI = "uefi"
 
@@ -67,4 +69,5 @@ def _switch(files: Files, prefix: str) -> bool | Unknown:
 
 
 def read_firmware(host: Host) -> Firmware | Unknown:
+    """The firmware by one command."""
     return firmware_from(read_files(host, PATHS, max_bytes=4096))

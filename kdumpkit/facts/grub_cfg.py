@@ -267,4 +267,5 @@ def grub_config_from(files: Files) -> GrubConfig | Unknown:
 
 
 def read_grub_config(host: Host) -> GrubConfig | Unknown:
+    """The generated menu by one command."""
     return grub_config_from(read_files(host, PATHS, max_bytes=1 << 20))

@@ -52,4 +52,5 @@ def panic_sysctls_from(files: Files) -> PanicSysctls:
 
 
 def read_panic_sysctls(host: Host) -> PanicSysctls:
+    """The panic sysctls by one command."""
     return panic_sysctls_from(read_files(host, PATHS, max_bytes=4096))

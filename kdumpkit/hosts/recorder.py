@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import HostError
-from kdumpkit.evidence.transcript import Transcript
+from kdumpkit.errors import HostError, KdumpkitError
+from kdumpkit.evidence.transcript import Transcript, failure_as_json
 from kdumpkit.hosts.base import Fetched, Host, Progress
 
 
@@ -42,7 +42,16 @@ class Recorder(Host):
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         started_at = time.time()
         clock = time.monotonic()
-        fetched = self._inner.fetch(remote, local, progress)
+        try:
+            fetched = self._inner.fetch(remote, local, progress)
+        except KdumpkitError as error:
+            self._transcript.append(
+                "fetch",
+                {"host": self._role, "remote": remote, "failure": failure_as_json(error)},
+                started_at=started_at,
+                duration_s=time.monotonic() - clock,
+            )
+            raise
         number = self._transcript.append(
             "fetch",
             {"host": self._role, "remote": remote, "size_bytes": fetched.size_bytes, "sha256": fetched.sha256},

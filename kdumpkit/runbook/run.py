@@ -16,8 +16,15 @@ from typing import Any, Protocol
 
 import kdumpkit
 from kdumpkit.errors import ConsentMissing, KdumpkitError, ReplayDivergence, UsageError
-from kdumpkit.evidence.manifest import MANIFEST, sign_manifest, write_manifest
-from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, Transcript, read_transcript, write_synced
+from kdumpkit.evidence.manifest import MANIFEST, check_signing_key, sign_manifest, write_manifest
+from kdumpkit.evidence.transcript import (
+    BLOBS,
+    TRANSCRIPT,
+    Transcript,
+    mend_transcript,
+    read_transcript,
+    write_synced,
+)
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
 from kdumpkit.evidence.verify import RESULT, result_bytes
 from kdumpkit.parameters import FIELDS, Parameters
@@ -72,6 +79,8 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     stage that has no good end.
     """
     _refuse_without_consent(parameters)
+    if parameters.signing_key:
+        check_signing_key(Path(parameters.signing_key))
     execute = _import_execute()
     templates = notebooks_dir()
     with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
@@ -203,6 +212,7 @@ def _resumed_dir(parameters: Parameters) -> Path:
         folder = unfinished_run_dir(parameters) or (runs[-1] if runs else None)
     if folder is None or not folder.is_dir():
         raise UsageError(f"there is no run of {parameters.host} to resume", "leave --resume out to begin one")
+    mend_transcript(folder)
     verdict = judge(read_transcript(folder), STAGES)
     if verdict.exit_status == 0:
         raise UsageError(

@@ -22,7 +22,7 @@ from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, Usa
 from kdumpkit.evidence.playback import Playback
 from kdumpkit.evidence.playback_by_cell import STEP, PlaybackByCell, chosen_execution, executions
 from kdumpkit.evidence.redact import redact_text
-from kdumpkit.evidence.transcript import TRANSCRIPT, Record, Transcript, read_transcript
+from kdumpkit.evidence.transcript import TRANSCRIPT, Record, Transcript, mend_transcript, read_transcript
 from kdumpkit.hosts.base import Host
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.recorder import Recorder
@@ -240,6 +240,7 @@ def _open_live(stage: str, given: dict[str, object]) -> Session:
     parameters = resolve_parameters(given, stage)
     named = os.environ.get(ENV_RUN_DIR)
     run_dir = Path(named) if named else choose_run_dir(parameters, stage)
+    mend_transcript(run_dir)
     earlier = read_transcript(run_dir)
     transcript = Transcript(run_dir)
     transcript.stage = stage

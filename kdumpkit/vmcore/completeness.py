@@ -26,6 +26,8 @@ _MOST_BITMAP_BYTES = 16 << 30
 
 
 class DumpState(StrEnum):
+    """How much of a dump is there."""
+
     WHOLE = "whole"
     #: makedumpfile set the incomplete bit: it ran out of room and closed the file in good order
     INCOMPLETE = "incomplete"

@@ -59,6 +59,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Note:
+    """One ELF note: its name, type and content."""
+
     name: bytes
     type: int
     content: bytes

@@ -7,10 +7,12 @@ import pytest
 
 from evidence.records import Story, result_of
 from kdumpkit import errors
-from kdumpkit.command import Command, command
-from kdumpkit.errors import HostError, HostLost, LoginRefused, ReplayDivergence
+from kdumpkit.command import Command, CommandResult, command
+from kdumpkit.errors import DiskFull, HostError, HostLost, LoginRefused, ReplayDivergence
 from kdumpkit.evidence.playback import Playback
-from kdumpkit.evidence.transcript import read_transcript
+from kdumpkit.evidence.transcript import Transcript, read_transcript
+from kdumpkit.hosts.base import Fetched, Host, Progress
+from kdumpkit.hosts.recorder import Recorder
 from kdumpkit.hosts.replay import ReplayHost
 
 STAGE = "05-panic-test"
@@ -182,3 +184,23 @@ def test_a_transcript_that_was_changed_is_not_played(story: Story) -> None:
     assert path.exists()
     with pytest.raises(errors.EvidenceError):
         read_transcript(story.folder)
+
+
+def test_copy_that_failed_fails_again_in_a_replay(tmp_path: Path) -> None:
+    class Full(Host):
+        name = "web01"
+
+        def run(self, command: Command) -> CommandResult:
+            raise NotImplementedError
+
+        def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
+            raise DiskFull("no room here", "df -h .")
+
+    transcript = Transcript(tmp_path)
+    transcript.stage, transcript.attempt = "06-analysis", 1
+    transcript.append("stage", {})
+    with pytest.raises(DiskFull):
+        Recorder(Full(), transcript, "target").fetch("/var/crash/dump", tmp_path / "dump")
+    replay = ReplayHost("web01", Playback(tmp_path, "06-analysis"), "target")
+    with pytest.raises(DiskFull, match="no room here"):
+        replay.fetch("/var/crash/dump", tmp_path / "dump")

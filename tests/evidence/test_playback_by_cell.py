@@ -58,7 +58,7 @@ def test_execution_without_an_error_and_the_one_that_changed_something_come_firs
 
 
 def test_what_another_cell_had_asked_before_is_found(story: Story) -> None:
-    cell(story, "first").ask("read", stdout=b"old")
+    cell(story, "first").ask("read", stdout=b"oldest").ask("read", stdout=b"old")
     cell(story, "second").ask("date")
     cell(story, "first").ask("read", stdout=b"new")
     cell(story, "early").ask("ls", stdout=b"later")

@@ -101,6 +101,8 @@ def test_run_by_hand_replays_as_it_was(
     begin = next(r for r in records if r.kind == "stage" and r.stage == STAGE)
     assert begin.data["by_hand"] is True
     assert [r.data["given"] for r in records if r.kind == "consent" and r.stage == STAGE] == ["kdumpkit-lab"]
+    begun = [r.step for r in records if r.kind == "step"]
+    assert (begun.count("trigger-panic"), begun.count("give-consent"), begun.count("find-dump")) == (5, 2, 2)
     assert judge(records, (STAGE,)).stages[0].status == "PASS"
 
     monkeypatch.setattr(session_module, "_person_at_front_end", lambda: False)
@@ -190,6 +192,7 @@ def test_headless_replay_panics_as_the_run_did(records: tuple[Record, ...], monk
     # what the step itself had noted when it was recorded is not taken for an earlier attempt
     assert run.trigger_panic().done == ("the kernel panics in one second",)
     assert run.wait_for_return().findings[0].status is Status.PASS
+    assert [data["what"] for data in run.session.recall("intent")].count("panic") == 1
 
 
 def test_replay_with_other_parameters_names_each(records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,3 +148,12 @@ def test_ssh_config_that_is_not_there_is_a_wrong_parameter(live: Path) -> None:
 def test_folder_that_is_no_evidence_is_named(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="not an evidence folder"):
         check_evidence_dir(tmp_path)
+
+
+def test_torn_last_line_is_mended_before_a_stage_goes_on(live: Path) -> None:
+    values: dict[str, object] = {"host": "web01", "evidence_dir": str(live), "run_id": "r1"}
+    open_session(STAGE, values).note("values", {"values": {"x": 1}})
+    path = live / "web01" / "r1" / TRANSCRIPT
+    path.write_bytes(path.read_bytes() + b'{"n":2,"kind":"comm')
+    assert open_session("02-grub-crashkernel", values).recall_value("x") == 1
+    assert [r.kind for r in read_transcript(path.parent)] == ["stage", "values", "stage"]

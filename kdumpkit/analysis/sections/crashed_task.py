@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CrashedTask:
+    """The task that was on the CPU that died, with its stack."""
+
     command: str
     #: thread id, which the kernel calls pid
     pid: int
@@ -28,6 +30,7 @@ class CrashedTask:
 
 
 def read_crashed_task(session: DrgnSession) -> CrashedTask:
+    """The crashed task out of an open dump."""
     from drgn.helpers.linux.sched import task_cpu
 
     thread = session.program.crashed_thread()

@@ -28,6 +28,7 @@ class LogTail:
 
 
 def read_log_tail(session: DrgnSession) -> LogTail:
+    """The end of the kernel's log out of an open dump."""
     log = session.kernel_log
     lines = log.text.decode("utf-8", "replace").split("\n")
     kept = tuple(line[:_LONGEST_LINE] for line in lines[:-1][-_MOST_LINES:])

@@ -15,6 +15,8 @@ _MOST_MODULES = 10_000
 
 @dataclass(frozen=True)
 class LoadedModule:
+    """One module of the kernel that died."""
+
     name: str
     #: letters of Documentation/admin-guide/tainted-kernels.rst; "" for a module of the kernel's own build
     taint: str
@@ -26,6 +28,8 @@ class LoadedModule:
 
 @dataclass(frozen=True)
 class LoadedModules:
+    """All modules of the kernel that died."""
+
     #: latest loaded first, as in /proc/modules
     modules: tuple[LoadedModule, ...]
 
@@ -35,6 +39,7 @@ class LoadedModules:
 
 
 def read_loaded_modules(session: DrgnSession) -> LoadedModules:
+    """The modules out of an open dump."""
     from drgn.helpers.linux.module import for_each_module, module_taints
 
     found: list[LoadedModule] = []

@@ -26,6 +26,8 @@ _PATTERNS = (
 
 @dataclass(frozen=True)
 class PanicMessage:
+    """What the kernel said as it died."""
+
     message: str
     #: seconds since boot; None where the log has no times
     uptime_s: float | None
@@ -42,6 +44,7 @@ def find_panic_message(log: KernelLog) -> PanicMessage:
 
 
 def read_panic_message(session: DrgnSession) -> PanicMessage:
+    """The panic message out of an open dump."""
     return find_panic_message(session.kernel_log)
 
 

@@ -15,6 +15,8 @@ _LONGEST_COMMAND_LINE = 16_384
 
 @dataclass(frozen=True)
 class System:
+    """The kernel that died as a whole."""
+
     #: as in /proc/cmdline
     command_line: str
     #: as of the last tick, time asleep counted
@@ -25,6 +27,7 @@ class System:
 
 
 def read_system(session: DrgnSession) -> System:
+    """Command line, uptime, taint and CPUs out of an open dump."""
     from drgn.helpers.linux.cpumask import for_each_online_cpu
     from drgn.helpers.linux.panic import tainted
     from drgn.helpers.linux.timekeeping import uptime

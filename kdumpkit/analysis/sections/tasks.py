@@ -17,6 +17,8 @@ _MOST_BLOCKED = 100
 
 @dataclass(frozen=True)
 class BlockedTask:
+    """A task in uninterruptible sleep."""
+
     pid: int
     command: str
 
@@ -33,6 +35,7 @@ class TaskCounts:
 
 
 def read_task_counts(session: DrgnSession) -> TaskCounts:
+    """All tasks, counted by state, out of an open dump."""
     from drgn.helpers.linux.pid import for_each_task
     from drgn.helpers.linux.sched import task_state_to_char
 

@@ -1,0 +1,62 @@
+"""A run as a whole: what is refused before it begins, and what a replay of another version's record says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kdumpkit.errors import ConsentMissing, ReplayDivergence, UsageError
+from kdumpkit.evidence.transcript import Transcript, read_transcript
+from kdumpkit.evidence.verdict import StageVerdict
+from kdumpkit.parameters import Parameters
+from kdumpkit.runbook.run import replay_stages, run_stages
+
+from .conftest import RECORDING
+
+
+class Silent:
+    def stage_begins(self, stage: str, number: int, of: int) -> None: ...
+    def step_begins(self, number: int, of: int, step: str) -> None: ...
+    def waiting(self, text: str, elapsed_s: float, expected_s: float) -> None: ...
+    def stage_ends(self, verdict: StageVerdict) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "says"),
+    [
+        ({"mode": "apply", "transport": "ssh"}, ConsentMissing, "no consent"),
+        ({"mode": "apply", "transport": "ssh", "consent": "  "}, ConsentMissing, "no consent"),
+        ({"mode": "apply", "transport": "local", "consent": "web01"}, ConsentMissing, "never rebooted or crashed"),
+        ({"signing_key": "/nonexistent/key"}, UsageError, "signing_key"),
+    ],
+)
+def test_what_would_be_refused_later_is_refused_before_anything(
+    tmp_path: Path, values: dict[str, object], error: type[Exception], says: str
+) -> None:
+    parameters = Parameters(host="web01", evidence_dir=str(tmp_path), **values)  # type: ignore[arg-type]
+    with pytest.raises(error, match=says):
+        run_stages(parameters, Silent())
+    assert not list(tmp_path.iterdir())
+
+
+def test_resume_of_nothing_is_wrong_use(tmp_path: Path) -> None:
+    parameters = Parameters(host="web01", evidence_dir=str(tmp_path))
+    with pytest.raises(UsageError, match="no run of web01 to resume"):
+        run_stages(parameters, Silent(), resume=True)
+
+
+def test_record_that_does_not_fit_is_not_replayed_into_a_verdict(tmp_path: Path) -> None:
+    other = tmp_path / "recording"
+    transcript = Transcript(other)
+    for record in read_transcript(RECORDING):
+        if record.stage != "01-prerequisites":
+            continue
+        data = json.loads(json.dumps(dict(record.data)))
+        if record.kind == "command" and data["argv"][0] == "dpkg-query":
+            data["argv"].append("--of-another-version")
+        transcript.stage, transcript.attempt, transcript.step = record.stage, record.attempt, record.step
+        transcript.append(record.kind, data, started_at=record.started_at, duration_s=record.duration_s)
+    with pytest.raises(ReplayDivergence, match="01-prerequisites does not replay"):
+        replay_stages(other, tmp_path / "out", Silent())
