@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kdumpkit.actions import crash
+from kdumpkit.analysis import find_test_log
 from kdumpkit.checks.finding import Status
 from kdumpkit.errors import GateClosed
 from kdumpkit.evidence.transcript import Record, read_transcript
@@ -98,3 +100,7 @@ def test_without_a_baseline_nothing_is_crashed(live_from: Stopped, records: tupl
     with pytest.raises(GateClosed, match="no baseline"):
         run.trigger_panic()
     assert not [line for line in host.asked if "panic" in line]
+
+
+def test_label_is_written_as_it_is_looked_for() -> None:
+    assert crash.MARK.encode() == find_test_log.MARK
