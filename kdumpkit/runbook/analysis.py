@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,8 +27,22 @@ from kdumpkit.runbook.figures import dump_space
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
-#: functions that only report a crash or carry it out
-REPORTING_FUNCTIONS = frozenset({"panic", "vpanic", "crash_kexec", "__crash_kexec", "machine_kexec", "oops_end", "die"})
+#: functions that only report a crash or carry it out: what called them is where the kernel was
+REPORTING_FUNCTIONS = frozenset(
+    {
+        *("panic", "vpanic", "nmi_panic", "crash_kexec", "__crash_kexec", "crash_setup_regs", "machine_kexec"),
+        *(
+            "oops_end",
+            "die",
+            "__die",
+            "__die_body",
+            "die_addr",
+            "page_fault_oops",
+            "no_context",
+            "bad_area_nosemaphore",
+        ),
+    }
+)
 
 NO_DUMP = "there is no dump to look at"
 
@@ -215,7 +229,7 @@ class Analysis(Stage):
             tainted = [f"{m.name} ({m.taint})" for m in modules.modules if m.taint]
             facts.append(("modules", f"{len(modules.modules)}; tainting: {', '.join(tainted) or 'none'}"))
         named = [frame for frame in task.frames if frame.function]
-        inner = next((f for f in named if f.function not in REPORTING_FUNCTIONS), named[0] if named else None)
+        inner = crashing_frame(named)
         where = f" in {inner.function} ({inner.source_file}:{inner.line})" if inner is not None else ""
         sentence = f"{task.command} (pid {task.pid}) was on CPU {task.cpu}{where}, {len(task.frames)} frames deep"
         self.keep(stack=sentence)
@@ -335,6 +349,13 @@ _KEPT = (
 def _kept(block: CrashBlock) -> dict[str, Any]:
     fields = block.as_json()
     return {name: fields[name] for name in _KEPT}
+
+
+def crashing_frame(frames: Sequence[Frame]) -> Frame | None:
+    """The frame that was running when the kernel died: the one that called the last reporting function."""
+    reporting = [number for number, frame in enumerate(frames) if frame.function in REPORTING_FUNCTIONS]
+    after = reporting[-1] + 1 if reporting else 0
+    return frames[min(after, len(frames) - 1)] if frames else None
 
 
 def _frame_line(frame: Frame) -> str:
