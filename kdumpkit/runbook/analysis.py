@@ -29,19 +29,11 @@ from kdumpkit.runbook.step import StepReport, Verbatim
 
 #: functions that only report a crash or carry it out: what called them is where the kernel was
 REPORTING_FUNCTIONS = frozenset(
-    {
-        *("panic", "vpanic", "nmi_panic", "crash_kexec", "__crash_kexec", "crash_setup_regs", "machine_kexec"),
-        *(
-            "oops_end",
-            "die",
-            "__die",
-            "__die_body",
-            "die_addr",
-            "page_fault_oops",
-            "no_context",
-            "bad_area_nosemaphore",
-        ),
-    }
+    """
+    panic vpanic nmi_panic crash_kexec __crash_kexec crash_setup_regs machine_kexec oops_end die __die __die_body
+    die_addr page_fault_oops no_context bad_area_nosemaphore exc_page_fault asm_exc_page_fault exc_invalid_op
+    asm_exc_invalid_op handle_bug exc_general_protection asm_exc_general_protection do_error_trap exc_divide_error
+    """.split()
 )
 
 NO_DUMP = "there is no dump to look at"
