@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import kdumpkit
+from kdumpkit import errors
 from kdumpkit.errors import ConsentMissing, KdumpkitError, ReplayDivergence, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, check_signing_key, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import (
@@ -252,17 +253,23 @@ def _note_end(transcript: Transcript, stage: str, execution: Any) -> StageVerdic
         if verdict.attempt == 0:
             # it ended before the stage was opened; without a beginning it would count as never run
             transcript.append("stage", {"run_id": transcript.folder.name, "given": {}, "parameters": {}})
-        what = {
-            "error": f"{execution.error_name}: {execution.error_text}",
-            "timeout": "a cell did not end within its time",
-            "kernel died": "the process that executed the notebook died",
-        }[execution.ended]
-        hint = "kdumpkit run HOST.yaml --resume goes on with this stage"
-        transcript.append(
-            "error", {"type": execution.error_name or execution.ended, "message": what, "hint": hint, "exit_status": 1}
-        )
+        transcript.append("error", _error_of(execution))
     transcript.stage, transcript.attempt = "", 0
     return _verdict_of(transcript.folder, stage)
+
+
+def _error_of(execution: Any) -> dict[str, Any]:
+    """The error that ended a notebook before its stage could keep it, with the exit status of its class."""
+    hint = "kdumpkit run HOST.yaml --resume goes on with this stage"
+    if execution.ended != "error":
+        what = {"timeout": "a cell did not end within its time", "kernel died": "the notebook's process died"}
+        return {"type": execution.ended, "message": what[execution.ended], "hint": hint, "exit_status": 1}
+    kind = getattr(errors, execution.error_name, None)
+    if isinstance(kind, type) and issubclass(kind, KdumpkitError):
+        message, _, own_hint = execution.error_text.partition("\n  next: ")
+        return {"type": kind.__name__, "message": message, "hint": own_hint or hint, "exit_status": kind.exit_status}
+    message = f"{execution.error_name}: {execution.error_text}"
+    return {"type": execution.error_name, "message": message, "hint": hint, "exit_status": 1}
 
 
 def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:

@@ -159,6 +159,7 @@ def test_stock_papermill_works_on_a_live_host(crashed: Crashed, tmp_path: Path) 
     done = subprocess.run(
         [*argv, "out.ipynb", "-f", ROOT / "parameters/lab.yaml"],
         cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         capture_output=True,
         text=True,
         timeout=300,
