@@ -63,6 +63,7 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
             raise stopped from None
         except Exception as error:
             self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
+            self.unlock()
             raise
         self.keep_findings(report.findings)
         if report.plan is not None or report.done:
