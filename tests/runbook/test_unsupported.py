@@ -1,4 +1,4 @@
-"""A distribution that the kit does not know: every stage says so and stops, and nothing is asked of the host after that."""
+"""A distribution that the kit does not know: every stage says so and stops, and asks the host nothing more."""
 
 from __future__ import annotations
 
