@@ -16,9 +16,10 @@ _PASSES = 8
 
 # Words that name a secret, with what assigns it: key=value, key: value, "key": "value", key='value'. A quoted
 # value ends at its quote, which stays, so that a shell file is still one after masking. Not after a / or ( that
-# makes it a path or a PAM service: /etc/passwd: and (passwd:chauthtok).
+# makes it a path or a PAM service: /etc/passwd: and (passwd:chauthtok). NOPASSWD is a word of sudoers(5).
 _ASSIGNED = re.compile(
-    rb"(?i)((?<![/(])(?:password|passwd|passphrase|passcode|secret|(?:secret|api|access|private|encryption)[ _-]?key|"
+    rb"(?i)((?<![/(])(?:password|(?<!no)passwd|passphrase|passcode|secret|"
+    rb"(?:secret|api|access|private|encryption)[ _-]?key|"
     rb"(?:auth|access|api|bearer|refresh)[_-]?token)\\?[\"']?[ \t]{0,4}[=:][ \t]{0,4})"
     rb"(?:(\")(?:\\[^\n]|[^\"\\\n])+|(')[^'\n]+|(\\[\"'])[^\"'\\\n]+|(?!\\[\"'])[^\s\"',;]+)"
 )

@@ -97,6 +97,7 @@ ORDINARY = [
     "ssh://root@web01:22/\nhttp://deb.debian.org:80/debian\nnfs://server:/export/crash@2026\n10.0.0.1:/export\n",
     "ssh_destination: admin@web01.example.org\n",
     "tty $6$ and $1 $2 $5 in a shell script: echo $1$2\n",
+    "add this line with visudo: ops ALL=(root) NOPASSWD: ALL\n",
     "[   12.345678] BUG: kernel NULL pointer dereference, address: 0000000000000000\n",
     "Build id: 3b43fad5034874490492495d552c0af6a5fab235 sha256:" + _HEX.lower() + "\n",
 ]  # fmt: skip
