@@ -134,7 +134,7 @@ class Debian(Distribution):
                 (f"linux-image-{release}-dbg",),
                 vmlinux,
                 "the package is in the same archive (main) as the kernel, and leaves it with the kernel: "
-                "refresh the package lists, or take it from snapshot.debian.org by the kernel's exact version",
+                "refresh the package lists, or take it from Debian's snapshot archive by the kernel's exact version",
                 ("apt-get update", f"apt-get install --yes linux-image-{release}-dbg"),
             )
         return SymbolPackages(

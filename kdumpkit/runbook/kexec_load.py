@@ -97,12 +97,10 @@ class KexecLoad(Stage):
             return StepReport(title, conclusion=f"mode is {self.parameters.mode}: the service was left alone")
         name = "service.switch"
         stopped = self.change(title, plan_stop(self.distribution, self._unit(), loaded=self._loaded()), lambda: ())
-        self.forget_survey()
         after_stop = self.known(read_loaded(self.target))
         self.session.note("values", {"values": {"loaded_after_stop": after_stop}})
         start = plan_start(self.distribution, self._unit(), loaded=False)
         started = self.change(title, start, lambda: ())
-        self.forget_survey()
         after_start = self.known(read_loaded(self.target))
         good = not after_stop and after_start
         reason = f"kexec_crash_loaded was {int(after_stop)} after the stop and {int(after_start)} after the start"

@@ -94,7 +94,7 @@ ORDINARY = [
     "password   required   pam_unix.so\npassword requisite pam_deny.so\npassword is required\n",
     "systemd[1]: Started systemd-ask-password-console.path - Dispatch Password Requests to Console.\n",
     # addresses and what is not a URL with a password
-    "ssh://root@web01:22/\nhttp://deb.debian.org:80/debian\nnfs://server:/export/crash@2026\n10.0.0.1:/export\n",
+    "ssh://root@web01:22/\nhttp://archive.example.org:80/debian\nnfs://server:/export/crash@2026\n10.0.0.1:/export\n",
     "ssh_destination: admin@web01.example.org\n",
     "tty $6$ and $1 $2 $5 in a shell script: echo $1$2\n",
     "add this line with visudo: ops ALL=(root) NOPASSWD: ALL\n",
