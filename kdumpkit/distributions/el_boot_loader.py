@@ -42,12 +42,13 @@ _TOKEN = re.compile(r"(?:^|(?<=\s))crashkernel=\S*\s?")
 
 @dataclass(frozen=True)
 class EditKnowledge:
-    """What this release knows: crashkernel=auto (its kernels), auto_reset_crashkernel (kdump.conf), and grubby's option
-    to leave /etc/default/grub alone (since EL 8.3), which the kit edits itself.
-    """
+    """What a release knows."""
 
+    #: its kernels know crashkernel=auto
     auto: bool
+    #: its kdumpctl knows auto_reset_crashkernel in kdump.conf
     auto_reset: bool
+    #: its grubby can leave /etc/default/grub alone, which the kit edits itself (since EL 8.3)
     etc_option: bool
 
 
@@ -150,8 +151,8 @@ def _by_grubby(files: Mapping[str, bytes], tokens: tuple[str, ...], etc_option: 
         )
     if len(tokens) > 1:
         raise GateClosed(
-            f"crashkernel={' crashkernel='.join(tokens)}: grubby keeps one value for each name, so a pair cannot be set "
-            "by it; nothing was changed",
+            f"crashkernel={' crashkernel='.join(tokens)}: grubby keeps one value for each name, so a pair cannot be "
+            "set by it; nothing was changed",
             f"give one size such as 512M: above 4 GiB it needs no pair; or edit the options in {PATTERN} by hand",
         )
     edits = []

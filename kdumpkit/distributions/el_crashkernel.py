@@ -19,6 +19,8 @@ _JSON = "defaults of Red Hat's kdump tests (crashkernel-default.json)"
 _CURRENT = "kdump-utils 1.0.61, kdump_get_arch_recommend_crashkernel() in kdump-lib.sh"
 _GUIDE_7 = "RHEL 7 Kernel Administration Guide, table 7.1"
 
+#: machines that have a rule in some release
+MACHINES = ("x86_64", "aarch64", "ppc64le", "s390x")
 _PPC64LE_KDUMP = "2G-4G:384M,4G-16G:512M,16G-64G:1G,64G-128G:2G,128G-:4G"
 #: firmware-assisted dump keeps the memory that booted the machine; selected by fadump=on
 PPC64LE_FADUMP = (

@@ -1,8 +1,8 @@
 """What Enterprise Linux, Fedora and Amazon Linux load as the capture kernel, and the same as an explicit ``kexec -p``.
 
 Source: gen-kdump-sysconfig.sh, prepare_cmdline(), prepare_kexec_args() and prepare_kdump_bootinfo() of kdump-utils (EL
-9, 10, Fedora); kdump.sysconfig.x86_64 and kdumpctl of kexec-tools 2.0.15 (EL 7). What /etc/sysconfig/kdump sets takes
-the place of these lists: the packages ship them there.
+9, 10, Fedora); the sysconfig files of RHEL 7 and 8 as Red Hat's image tests expect them. What /etc/sysconfig/kdump sets
+takes the place of these lists: the packages ship them there.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ ALWAYS_REMOVED = (
     "rd.iscsi.initiator", "iscsi_initiator",
 )  # fmt: skip
 #: and those that /etc/sysconfig/kdump names where it is as it was shipped
-_REMOVE_7 = "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb"
-_REMOVE = f"{_REMOVE_7} hugetlb_cma ignition.firstboot"
+_REMOVE_7 = "hugepages hugepagesz slub_debug kaslr"
+_REMOVE_8 = "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb"
+_REMOVE = f"{_REMOVE_8} hugetlb_cma ignition.firstboot"
 _REMOVE_BY_MACHINE = {"ppc64le": "", "s390x": "cma vmcp_cma prot_virt zfcp.allow_lun_scan"}
 
 _APPEND_7 = (
-    "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 rootflags=nofail "
+    "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
     "acpi_no_memhotplug transparent_hugepage=never nokaslr novmcoredd hest_disable"
 )
+_APPEND_8 = _APPEND_7.replace("panic=10", "panic=10 rootflags=nofail")
 _COMMON = "novmcoredd hugetlb_cma=0"
 _CURRENT_COMMON = f"{_COMMON} kfence.sample_interval=0 initramfs_options=size=90%"
 _APPEND = {
@@ -48,7 +50,8 @@ _APPEND = {
         "ehea.use_mcs=0 panic=10 kvm_cma_resv_ratio=0 transparent_hugepage=never"
     ),
     "s390x": (
-        "nr_cpus=1 cgroup_disable=memory numa=off udev.children-max=2 panic=10 transparent_hugepage=never vmcp_cma=0 cma=0"
+        "nr_cpus=1 cgroup_disable=memory numa=off udev.children-max=2 panic=10 transparent_hugepage=never vmcp_cma=0 "
+        "cma=0"
     ),
     "": "irqpoll maxcpus=1 reset_devices cma=0",
 }
@@ -57,15 +60,15 @@ _FILE_LOAD = ("x86_64", "aarch64", "ppc64le", "s390x")
 
 def remove_list(version: tuple[int, ...], machine: str) -> str:
     """KDUMP_COMMANDLINE_REMOVE as the package ships it."""
-    if version and version[0] <= 7:
-        return _REMOVE_7
+    if version and version[0] <= 8:
+        return _REMOVE_8 if version[0] == 8 else _REMOVE_7
     return f"{_REMOVE} {_REMOVE_BY_MACHINE.get(machine, 'cma')}".strip()
 
 
 def append_list(version: tuple[int, ...], machine: str) -> str:
     """KDUMP_COMMANDLINE_APPEND as the package ships it. ``version``: of Enterprise Linux; () is the newest."""
-    if version and version[0] <= 7:
-        return _APPEND_7 if machine == "x86_64" else _APPEND[""]
+    if version and version[0] <= 8 and machine == "x86_64":
+        return _APPEND_8 if version[0] == 8 else _APPEND_7
     common = _COMMON if version and version[0] <= 9 else _CURRENT_COMMON
     return f"{_APPEND.get(machine, _APPEND[''])} {common}"
 
@@ -93,12 +96,13 @@ def el_kexec_load(
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdumpctl would make. See ``Distribution.kexec_load``.
 
-    ``boot_apic_id``: of processor 0 in /proc/cpuinfo; None leaves out disable_cpu_apicid=.
+    ``boot_apic_id``: of processor 0 in /proc/cpuinfo. None leaves out disable_cpu_apicid=, which matters only where the
+    capture kernel starts other processors: with nr_cpus=1 it does not.
     """
     reasons = [
         "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
-        f"{files.initramfs}: the kdump initramfs carries the dump target and its drivers; the initramfs that the system "
-        "boots with has no kdump in it and may not fit into the reservation",
+        f"{files.initramfs}: the kdump initramfs carries the dump target and its drivers; the initramfs that the "
+        "system boots with has no kdump in it and may not fit into the reservation",
         "no root= and no rd.lvm.lv=: the initramfs mounts the dump target by itself, on LVM too",
     ]
     if root is not None:
@@ -117,7 +121,7 @@ def _arguments(
 ) -> list[str]:
     given = settings.kexec_arguments if settings else None
     if given is None:
-        by_default = not (version and version[0] <= 8) and machine in _FILE_LOAD
+        by_default = not (version and version[0] <= 7) and machine in _FILE_LOAD
         given = "-s" if by_default else ""
         if by_default:
             reasons.append("-s: the default of this release: the kernel reads and checks the files itself")
@@ -147,9 +151,7 @@ def _capture_command_line(
     added = (append_list(version, machine) if append is None else append).split()
     if settings and settings.command_line:
         words: Sequence[str] = settings.command_line.split()
-        reasons.append(
-            f"the command line starts from KDUMP_COMMANDLINE of {settings.paths[-1]}, not from the running one"
-        )
+        reasons.append(f"the command line is KDUMP_COMMANDLINE of {settings.paths[-1]}, which replaces the running one")
     else:
         words = [parameter.text for parameter in command_line.parameters]
         reasons.append("the capture kernel gets the running command line without what would get into its way")
