@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_start, plan_stop
 from kdumpkit.actions.kexec_load import plan_kexec_load
+from kdumpkit.actions.plan import Plan
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
 from kdumpkit.checks.kexec_failure import check_kexec_failure
