@@ -58,6 +58,9 @@ class Analysis(Stage):
         target = self.known(self.survey.dump_target)
         if target.directory is None:
             reason = "the settings name no directory on this host for dumps"
+            if target.remote is not None:
+                reason = f"dumps go to {target.remote} by {target.kind}: kdumpkit analyse reads one that was fetched"
+                return StepReport(title, findings=(Finding("dump.found", Status.SKIP, reason),))
             return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))
         dumps = list_dumps(self.target, self.distribution, target.directory)
         finished = [dump for dump in dumps if dump.state is DumpState.FINISHED]
