@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_start, plan_stop
 from kdumpkit.actions.kexec_load import plan_kexec_load
+from kdumpkit.actions.plan import Plan
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
+from kdumpkit.checks.kexec_failure import check_kexec_failure
 from kdumpkit.checks.service import check_service_active, check_service_enabled
 from kdumpkit.checks.settings import check_settings
+from kdumpkit.command import Command
 from kdumpkit.distributions.answers import CaptureFiles, SettingsWanted
 from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
+from kdumpkit.errors import CommandFailed
 from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.survey import read_loaded
 from kdumpkit.facts.systemd_unit import SystemdUnit
@@ -108,10 +113,35 @@ class KexecLoad(Stage):
             plan = plan_kexec_load(
                 self._kexec_load(), loaded=loaded, files=files, initramfs_exists=self._exists(files.initramfs)
             )
-            return self.change(title, plan, self._load_findings)
+            return self._change_and_explain(title, plan)
         changed = bool(self.session.recall_value("settings_changed"))
         plan = plan_start(self.distribution, self._unit(), loaded=loaded and not changed)
-        return self.change(title, plan, self._load_findings)
+        return self._change_and_explain(title, plan)
+
+    def _change_and_explain(self, title: str, plan: Plan) -> StepReport:
+        # why nothing was loaded is told by kexec itself, which the service's journal has
+        by_service = self.parameters.load_by == "service"
+        try:
+            report = self.change(title, plan, self._load_findings)
+        except CommandFailed as error:
+            found = self._why_not_loaded(None if by_service else error.said)
+            self.keep_findings((found,))
+            error.message += f"; {found.reason}"
+            error.hint = f"{found.remedy}; {error.hint}"
+            raise
+        failed = report.done and any(finding.status is Status.FAIL for finding in report.findings)
+        if not failed:
+            return report
+        return replace(report, findings=(*report.findings, self._why_not_loaded(None if by_service else "")))
+
+    def _why_not_loaded(self, said: str | None) -> Finding:
+        size = self.survey.kexec_crash.size_bytes
+        reserved_bytes = None if isinstance(size, Unknown) else size
+        if said is not None:
+            return check_kexec_failure(said, reserved_bytes)
+        argv = ("journalctl", "-b", "--no-pager", "-o", "cat", "-n", "60", "-u", self.service_unit)
+        result = self.target.run(Command(argv, timeout_s=30, as_root=True))
+        return check_kexec_failure(result.text, reserved_bytes, (result.record,) if result.record >= 0 else ())
 
     @step
     def enable_service(self) -> StepReport:
