@@ -25,10 +25,14 @@ _BACKSLASHED = r"\\\g<0>"
 
 @dataclass(frozen=True)
 class CrashkernelRemedies:
-    """Lines to paste on this host: ``regenerate`` makes the menu anew, ``set_value`` asks for the wanted value."""
+    """Lines to paste on this host: ``regenerate`` makes the menu anew, ``set_value`` asks for the wanted value.
+
+    ``auto``: the ranges that crashkernel=auto stands for in its kernels; "" where they do not know it.
+    """
 
     regenerate: str = ""
     set_value: str = ""
+    auto: str = ""
 
 
 _NONE = CrashkernelRemedies()
@@ -101,7 +105,7 @@ def _tokens_finding(
 ) -> Finding:
     # without the size of RAM only a range cannot be decided; any other value does not depend on it
     known_ram = ram_bytes if ram_bytes is not None else 1 << 62
-    request = requested_reservation(values, known_ram, machine)
+    request = requested_reservation(values, known_ram, machine, remedies.auto)
     winner = request.winner or values[-1]
     shown = " ".join(f"crashkernel={value}" for value in values)
     fixed = [value for value in values if not value.endswith(",cma")]
@@ -110,7 +114,7 @@ def _tokens_finding(
     if wanted is not None and not _same_request(request, wanted, values):
         reason = f"crashkernel={wanted} is wanted, and {shown} is given, of which crashkernel={winner}{origin} wins."
         return Finding(id, Status.FAIL, reason, _removal_remedy(words, wanted, remedies) or remedies.set_value, records)
-    if ram_bytes is None and ":" in winner:
+    if ram_bytes is None and (":" in winner or winner == "auto"):
         reason = f"It is not known what crashkernel={winner} reserves: the size of RAM could not be read."
         return Finding(id, Status.UNKNOWN, reason, "cat /proc/iomem as root", records)
     if request.size_bytes == 0:
@@ -194,18 +198,20 @@ def check_reservation(
     if reserved_bytes == 0:
         reason = "No memory is reserved for a capture kernel"
         if isinstance(command_line, KernelCommandLine) and ram_bytes is not None:
-            request = requested_reservation(command_line.values("crashkernel"), ram_bytes, machine)
+            request = requested_reservation(command_line.values("crashkernel"), ram_bytes, machine, remedies.auto)
             missing = "the kernel found no room for it (dmesg | grep -i crashkernel)"
             reason += f": {request.why}" + (f", and {missing}" if request.size_bytes else "")
         return Finding(id, Status.FAIL, reason + ".", remedies.set_value, records)
     if wanted is None:
         return Finding(id, Status.PASS, f"Reserved is {seen}.", "", records)
-    if ram_bytes is None and ":" in wanted:
+    if ram_bytes is None and (":" in wanted or wanted == "auto"):
         reason = (
             f"Reserved is {seen}; it is not known what crashkernel={wanted} means here: the size of RAM is not known."
         )
         return Finding(id, Status.UNKNOWN, reason, "cat /proc/iomem as root", records)
-    request = requested_reservation(_wanted_values(wanted), ram_bytes if ram_bytes is not None else 1 << 62, machine)
+    request = requested_reservation(
+        _wanted_values(wanted), ram_bytes if ram_bytes is not None else 1 << 62, machine, remedies.auto
+    )
     if request.size_bytes == 0:
         return Finding(id, Status.FAIL, f"What is wanted reserves nothing here: {request.why}.", "", records)
     if main_bytes < request.size_bytes:

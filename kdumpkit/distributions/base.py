@@ -105,9 +105,9 @@ class Distribution(ABC):
     def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
         """The right ``crashkernel=`` for this RAM and machine, by the distribution's own rule."""
 
-    def knows_crashkernel_auto(self) -> bool:
-        """True where the kernels of this release understand ``crashkernel=auto``."""
-        return False
+    def crashkernel_auto(self, machine: str) -> str:
+        """The ranges that ``crashkernel=auto`` stands for in this release's kernels; "" where they do not know it."""
+        return ""
 
     @abstractmethod
     def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:

@@ -92,13 +92,16 @@ def parse_crashkernel(text: str) -> Crashkernel:
     return Crashkernel(text, CrashkernelKind.SIZE, size, (), _offset(text, at))
 
 
-def requested_reservation(values: Sequence[str], system_ram_bytes: int, machine: str = "x86_64") -> ReservationRequest:
+def requested_reservation(
+    values: Sequence[str], system_ram_bytes: int, machine: str = "x86_64", auto: str = ""
+) -> ReservationRequest:
     """What the kernel would reserve for these ``crashkernel=`` values on a machine with this much System RAM.
 
     The last value without suffix wins; ``,high`` and ``,low`` count only where there is none without suffix.
     RAM is rounded up to 128 MiB before it is compared with ranges (Linux 5.2 and later). A ``,high`` part brings a
     default ``,low`` part of 256 MiB on x86_64 and 128 MiB elsewhere, which is taken only where the high part really
-    lies above 4 GiB. Source: parse_crashkernel() of Linux 6.18.
+    lies above 4 GiB. ``auto`` are the ranges that crashkernel=auto stands for in this kernel; "" where it does not know
+    it. Source: parse_crashkernel() of Linux 6.18.
     """
     if not values:
         return ReservationRequest(0, 0, 0, None, "there is no crashkernel= on the command line")
@@ -106,7 +109,9 @@ def requested_reservation(values: Sequence[str], system_ram_bytes: int, machine:
     cma_bytes = _size_or_zero(cma_text)
     plain = next((value for value in reversed(values) if not value.endswith(tuple(_SUFFIXES))), None)
     if plain is not None:
-        size, why = _evaluate_plain(plain, system_ram_bytes)
+        known = plain == "auto" and auto != ""
+        size, why = _evaluate_plain(auto if known else plain, system_ram_bytes)
+        why = f"crashkernel=auto stands for {auto} in this kernel; {why}" if known else why
         return ReservationRequest(size, 0, cma_bytes, plain, why)
     high = next((value for value in reversed(values) if value.endswith(",high")), None)
     if high is None:

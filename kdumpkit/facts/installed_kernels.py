@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
 from kdumpkit.facts.directory_tree import DirectoryTree
 from kdumpkit.facts.reading import record_numbers
@@ -28,7 +30,7 @@ class InstalledKernel:
 
 @dataclass(frozen=True)
 class InstalledKernels:
-    """Oldest first, by Debian's version order (``6.1.0-9`` before ``6.1.0-55``)."""
+    """Oldest first, by the distribution's version order (``6.1.0-9`` before ``6.1.0-55``)."""
 
     kernels: tuple[InstalledKernel, ...]
     running_release: str
@@ -72,9 +74,15 @@ def version_key(version: str) -> tuple[tuple[tuple[int, ...], int], ...]:
 
 
 def installed_kernels_from(
-    tree: DirectoryTree, running_release: str, records: tuple[int, ...] = ()
+    tree: DirectoryTree,
+    running_release: str,
+    records: tuple[int, ...] = (),
+    order: Callable[[str], Any] = version_key,
 ) -> InstalledKernels:
-    """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it."""
+    """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it.
+
+    ``order`` is a key by which the distribution's package manager sorts versions.
+    """
     kernels: list[InstalledKernel] = []
     for file in tree.under("/boot", "vmlinuz-"):
         release = file.name.removeprefix("vmlinuz-")
@@ -92,5 +100,5 @@ def installed_kernels_from(
                 running=release == running_release,
             )
         )
-    kernels.sort(key=lambda kernel: version_key(kernel.release))
+    kernels.sort(key=lambda kernel: order(kernel.release))
     return InstalledKernels(tuple(kernels), running_release, record_numbers(*tree.records, *records))

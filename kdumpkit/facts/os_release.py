@@ -26,6 +26,8 @@ class OsRelease:
     version_id: str | None
     pretty_name: str | None
     records: tuple[int, ...] = ()
+    #: ``platform:el9``, ``platform:f41``: what packages are built for; not set before EL 8
+    platform_id: str | None = None
 
 
 def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
@@ -54,6 +56,7 @@ def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
         version_id=values.get("VERSION_ID"),
         pretty_name=values.get("PRETTY_NAME"),
         records=records,
+        platform_id=values.get("PLATFORM_ID"),
     )
 
 

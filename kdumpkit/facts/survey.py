@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from kdumpkit.facts import (
     boot_id,
@@ -24,7 +25,7 @@ from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
 from kdumpkit.facts.firmware import Firmware
-from kdumpkit.facts.installed_kernels import InstalledKernels, installed_kernels_from
+from kdumpkit.facts.installed_kernels import InstalledKernels, installed_kernels_from, version_key
 from kdumpkit.facts.iomem import Iomem
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
@@ -53,6 +54,8 @@ class SurveyRequest:
     #: looked at where no settings name one, such as before the package is installed; None: not looked for
     dump_directory: str | None = None
     read_packages: Callable[[Host, Sequence[str]], Packages | Unknown] = read_packages
+    #: a key that sorts releases of kernels as the package manager sorts versions
+    release_order: Callable[[str], Any] = version_key
     #: the files of the family's own settings, as paths or patterns, and what they mean
     settings_paths: tuple[str, ...] = ()
     parse_settings: Callable[[Files], KdumpSettings | Unknown] | None = None
@@ -163,7 +166,7 @@ class Survey:
             return self.files
         if isinstance(self.uname, Unknown):
             return self.uname
-        return installed_kernels_from(self.files, self.uname.release, self.uname.records)
+        return installed_kernels_from(self.files, self.uname.release, self.uname.records, self._asked.release_order)
 
     @cached_property
     def debug_symbols(self) -> DebugSymbols | Unknown:

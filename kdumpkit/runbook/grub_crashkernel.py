@@ -38,7 +38,9 @@ class GrubCrashkernel(Stage):
             facts.append(("reserved in /proc/iomem", shown or "nothing"))
         size = reservation.kexec_crash.size_bytes
         facts.append(("reserved by /sys/kernel", size.sentence() if isinstance(size, Unknown) else size_text(size)))
-        findings = check_reservation_as_wanted(reservation, None, self.uname.machine, self.survey.boot_loader)
+        findings = check_reservation_as_wanted(
+            reservation, None, self.uname.machine, self.survey.boot_loader, self.crashkernel_remedies(None)
+        )
         # what this boot has is judged in stage 03; here it is only the starting point
         return StepReport("The reservation of the running kernel", facts=tuple(facts), conclusion=findings[-1].reason)
 
@@ -48,7 +50,12 @@ class GrubCrashkernel(Stage):
         given = self.parameters.crashkernel
         value = given or recommended.value
         iomem = self.known(self.survey.iomem)
-        request = requested_reservation((value,), iomem.system_ram_bytes, self.uname.machine)
+        request = requested_reservation(
+            [word.removeprefix("crashkernel=") for word in value.split()],
+            iomem.system_ram_bytes,
+            self.uname.machine,
+            self.distribution.crashkernel_auto(self.uname.machine),
+        )
         self.keep(crashkernel_wanted=value, crashkernel_wanted_bytes=request.size_bytes)
         facts = (
             ("System RAM", size_text(iomem.system_ram_bytes)),

@@ -186,7 +186,8 @@ class Stage:
         if not self.distribution.supported:
             return CrashkernelRemedies()
         set_value = self.distribution.crashkernel_remedy(value) if value else ""
-        return CrashkernelRemedies(self.distribution.regenerate_remedy(), set_value)
+        auto = self.distribution.crashkernel_auto(self.uname.machine)
+        return CrashkernelRemedies(self.distribution.regenerate_remedy(), set_value, auto)
 
     def forget_survey(self) -> None:
         """The host was changed, or another boot of it runs: read the facts again when next asked."""

@@ -1,0 +1,222 @@
+"""``crashkernel=`` on Enterprise Linux, Fedora and Amazon Linux: the distribution's own rule for this RAM and machine.
+
+Sources are named at each rule. Where a rule is a table of the kernel itself (``auto``, EL 7 and 8), it is written as
+the ranges that it amounts to.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
+from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, least_bytes, recommend
+from kdumpkit.errors import UnsupportedHost
+from kdumpkit.facts.crashkernel import CrashkernelKind, parse_crashkernel, requested_reservation
+from kdumpkit.facts.text import size_text
+
+_JSON = "defaults of Red Hat's kdump tests (crashkernel-default.json)"
+_CURRENT = "kdump-utils 1.0.61, kdump_get_arch_recommend_crashkernel() in kdump-lib.sh"
+_GUIDE_7 = "RHEL 7 Kernel Administration Guide, table 7.1"
+
+#: machines that have a rule in some release
+MACHINES = ("x86_64", "aarch64", "ppc64le", "s390x")
+_PPC64LE_KDUMP = "2G-4G:384M,4G-16G:512M,16G-64G:1G,64G-128G:2G,128G-:4G"
+#: firmware-assisted dump keeps the memory that booted the machine; selected by fadump=on
+PPC64LE_FADUMP = (
+    "4G-16G:768M,16G-64G:1G,64G-128G:2G,128G-1T:4G,1T-2T:6G,2T-4T:12G,4T-8T:20G,8T-16T:36G,16T-32T:64G,"
+    "32T-64T:128G,64T-:180G"
+)
+
+
+@dataclass(frozen=True)
+class CrashkernelExtras:
+    """What adds to the defaults on some machines.
+
+    ``encrypted_memory``: AMD SME or SEV is active. ``smmu``: an Arm SMMU is there. ``mlx5``: its driver is loaded.
+    """
+
+    encrypted_memory: bool = False
+    fadump: bool = False
+    smmu: bool = False
+    mlx5: bool = False
+
+
+@dataclass(frozen=True)
+class CrashkernelRule:
+    """Ranges as ``crashkernel=`` writes them, and their source. ``auto``: the kernel knows them by that word."""
+
+    ranges: str
+    source: str
+    auto: bool = False
+
+
+def default_rule(
+    version: tuple[int, ...], machine: str, release: str = "", extras: CrashkernelExtras | None = None
+) -> CrashkernelRule | None:
+    """The rule of Enterprise Linux ``version`` (major, minor; () is the newest, as in Fedora); None: no rule is known.
+
+    ``release`` is the kernel's: one with 64 KiB pages (``+64k``) needs more. A minor version that is not known counts
+    as the newest of its major one.
+    """
+    major = version[0] if version else 99
+    minor = version[1] if len(version) > 1 else 99
+    more = extras or CrashkernelExtras()
+    if major == 7:
+        return _rule_7(machine)
+    if major == 8:
+        return _rule_8(minor, machine)
+    if major < 7:
+        return None
+    rule = _rule_9(minor, machine) if major == 9 else _rule_current(machine, more.fadump)
+    if rule is None:
+        return None
+    return CrashkernelRule(_with_extras(rule.ranges, machine, release, more), rule.source)
+
+
+def _rule_7(machine: str) -> CrashkernelRule | None:
+    # 161 MiB and 64 MiB for each TiB, from 2 GiB on: written out for what machines have
+    x86 = "2G-1T:161M,1T-2T:225M,2T-4T:353M,4T-:609M"
+    ranges = {
+        "x86_64": x86,
+        "aarch64": "2G-:512M",
+        "ppc64le": _PPC64LE_KDUMP,
+        "ppc64": _PPC64LE_KDUMP,
+        "s390x": "4G-:161M",
+    }
+    return CrashkernelRule(ranges[machine], _GUIDE_7, auto=True) if machine in ranges else None
+
+
+def _rule_8(minor: int, machine: str) -> CrashkernelRule | None:
+    if machine == "ppc64le":
+        return CrashkernelRule(_PPC64LE_KDUMP, _JSON, auto=True)
+    if machine == "aarch64":
+        size = "512M" if minor == 0 else "448M" if minor < 8 else "480M"
+        return CrashkernelRule(f"2G-:{size}", _JSON, auto=True)
+    if machine == "s390x" and minor == 0:
+        return CrashkernelRule("4G-64G:160M,64G-1T:256M,1T-:512M", _JSON, auto=True)
+    if machine not in ("x86_64", "s390x"):
+        return None
+    if minor < 3:
+        ranges = "1G-64G:160M,64G-1T:256M,1T-:512M"
+    elif minor < 8:
+        ranges = "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M"
+    else:
+        ranges = "1G-4G:192M,4G-64G:256M,64G-:512M"
+    return CrashkernelRule(ranges, _JSON, auto=True)
+
+
+def _rule_9(minor: int, machine: str) -> CrashkernelRule | None:
+    if machine == "aarch64":
+        return CrashkernelRule("2G-:448M" if minor == 0 else "1G-4G:256M,4G-64G:320M,64G-:576M", _JSON)
+    if machine == "ppc64le":
+        return CrashkernelRule(_PPC64LE_KDUMP, _JSON)
+    if machine not in ("x86_64", "s390x"):
+        return None
+    if minor >= 5:
+        return CrashkernelRule("1G-2G:192M,2G-64G:256M,64G-:512M", "Rocky Linux documentation, for 9.5 and later")
+    return CrashkernelRule("1G-4G:192M,4G-64G:256M,64G-:512M", _JSON)
+
+
+def _rule_current(machine: str, fadump: bool) -> CrashkernelRule | None:
+    ranges = {
+        "x86_64": "2G-64G:256M,64G-:512M",
+        "s390x": "2G-64G:256M,64G-:512M",
+        "aarch64": "2G-4G:256M,4G-64G:320M,64G-:576M",
+        "ppc64le": PPC64LE_FADUMP if fadump else _PPC64LE_KDUMP,
+    }
+    return CrashkernelRule(ranges[machine], _CURRENT) if machine in ranges else None
+
+
+def _with_extras(ranges: str, machine: str, release: str, extras: CrashkernelExtras) -> str:
+    add = 0
+    if machine in ("x86_64", "s390x"):
+        add = 64 if extras.encrypted_memory else 0
+    elif machine == "aarch64":
+        large_pages = "64k" in release
+        add = (100 if large_pages else 0) + (384 if large_pages and extras.smmu else 0)
+        add += (200 if large_pages else 150) if extras.mlx5 else 0
+    if not add:
+        return ranges
+    parts = ranges.split(",")
+    # since kdump-utils 1.0.50 the first range of aarch64, that of small machines, is left as it is
+    first = 1 if machine == "aarch64" and len(parts) > 1 else 0
+    return ",".join(part if at < first else _plus(part, add) for at, part in enumerate(parts))
+
+
+def _plus(part: str, mib: int) -> str:
+    span, _, size = part.rpartition(":")
+    unit = {"M": 1, "G": 1024}[size[-1]]
+    return f"{span}:{int(size[:-1]) * unit + mib}M"
+
+
+def rounded_ram_gib(ram_bytes: int) -> int:
+    """RAM as kdumpctl compares it with ranges: up to the next 128 MiB, then down to whole GiB (get_system_size())."""
+    return -(-(ram_bytes // MIB) // 128) * 128 // 1024
+
+
+def recommend_for(
+    name: str, version: tuple[int, ...], sizing: SizingFacts, extras: CrashkernelExtras | None = None
+) -> CrashkernelRecommendation:
+    """The distribution's own rule for this RAM, raised where it reserves too little or nothing.
+
+    Where the kernel knows ``auto``, that stays the value as long as what it reserves is enough. Raises UnsupportedHost
+    where neither the distribution nor the kit has a rule for the machine.
+    """
+    rule = default_rule(version, sizing.machine, sizing.release, extras)
+    if rule is None:
+        least = least_bytes(sizing.ram_bytes, sizing.machine)
+        if least is None:
+            raise UnsupportedHost(
+                f"{name} on {sizing.machine}: no rule for the size of the reservation is known",
+                "set the parameter crashkernel to a size that is known to work on such a host",
+            )
+        why = f"{name} has no rule of its own for {sizing.machine}"
+        return CrashkernelRecommendation(f"{least // MIB}M", least, why, LEAST_SOURCE, "", 0)
+    if not rule.auto:
+        return recommend(sizing.ram_bytes, sizing.machine, rule.ranges, rule.source, name)
+    reserved = requested_reservation((rule.ranges,), sizing.ram_bytes, sizing.machine)
+    least = least_bytes(sizing.ram_bytes, sizing.machine)
+    if reserved.total_bytes and (least is None or reserved.total_bytes >= least):
+        ram = f"{sizing.ram_bytes / GIB:.1f} GiB of RAM"
+        why = f"auto reserves {size_text(reserved.total_bytes)} on {ram} (it stands for {rule.ranges})"
+        return CrashkernelRecommendation("auto", reserved.total_bytes, why, rule.source, "auto", reserved.total_bytes)
+    found = recommend(sizing.ram_bytes, sizing.machine, rule.ranges, rule.source, name)
+    why = found.why.replace(f"crashkernel={rule.ranges}", f"crashkernel=auto, that is {rule.ranges},")
+    return CrashkernelRecommendation(found.value, found.size_bytes, why, found.source, "auto", reserved.total_bytes)
+
+
+@dataclass(frozen=True)
+class KdumpctlEstimate:
+    """What ``kdumpctl estimate`` printed, in bytes. It is only read: running it can rebuild the kdump initramfs."""
+
+    reserved_bytes: int
+    recommended_bytes: int
+    parts: tuple[tuple[str, int], ...]
+
+    @property
+    def enough(self) -> bool:
+        return self.reserved_bytes >= self.recommended_bytes
+
+
+_ESTIMATE = re.compile(r"^([A-Z][A-Za-z0-9 ]+):\s+([0-9]+)M\s*$", re.MULTILINE)
+
+
+def parse_kdumpctl_estimate(text: str) -> KdumpctlEstimate | None:
+    """The sizes in the text of ``kdumpctl estimate``; None where the two that matter are not in it.
+
+    Its exit status says nothing: it is 0 where the reservation is too small as well.
+    """
+    found = {name: int(size) * MIB for name, size in _ESTIMATE.findall(text)}
+    reserved, recommended = found.pop("Reserved crashkernel", None), found.pop("Recommended crashkernel", None)
+    if reserved is None or recommended is None:
+        return None
+    return KdumpctlEstimate(reserved, recommended, tuple(found.items()))
+
+
+def is_custom(value: str, version: tuple[int, ...], machine: str, release: str = "") -> bool:
+    """True where a value is not what the distribution sets by itself, so that a reset would take it away."""
+    rule = default_rule(version, machine, release)
+    if rule is not None and value == rule.ranges:
+        return False
+    return not (rule is not None and rule.auto and parse_crashkernel(value.split()[0]).kind is CrashkernelKind.AUTO)

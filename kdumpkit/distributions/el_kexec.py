@@ -1,0 +1,170 @@
+"""What Enterprise Linux, Fedora and Amazon Linux load as the capture kernel, and the same as an explicit ``kexec -p``.
+
+Source: gen-kdump-sysconfig.sh, prepare_cmdline(), prepare_kexec_args() and prepare_kdump_bootinfo() of kdump-utils (EL
+9, 10, Fedora); the sysconfig files of RHEL 7 and 8 as Red Hat's image tests expect them. What /etc/sysconfig/kdump sets
+takes the place of these lists: the packages ship them there.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from kdumpkit.command import Command, command
+from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
+from kdumpkit.errors import ParameterError
+from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.kernel_command_line import KernelCommandLine
+
+STATE_DIRECTORY = "/var/lib/kdump"
+
+#: words that kdumpctl takes out whatever the settings say (prepare_cmdline()): the initramfs itself carries the target
+ALWAYS_REMOVED = (
+    "crashkernel", "panic_on_warn", "root", "rd.lvm.lv", "rd.luks.uuid", "rd.dm.uuid", "rd.md.uuid", "fcoe", "netroot",
+    "rd.iscsi.initiator", "iscsi_initiator",
+)  # fmt: skip
+#: and those that /etc/sysconfig/kdump names where it is as it was shipped
+_REMOVE_7 = "hugepages hugepagesz slub_debug kaslr"
+_REMOVE_8 = "hugepages hugepagesz slub_debug quiet log_buf_len swiotlb"
+_REMOVE = f"{_REMOVE_8} hugetlb_cma ignition.firstboot"
+_REMOVE_BY_MACHINE = {"ppc64le": "", "s390x": "cma vmcp_cma prot_virt zfcp.allow_lun_scan"}
+
+_APPEND_7 = (
+    "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
+    "acpi_no_memhotplug transparent_hugepage=never nokaslr novmcoredd hest_disable"
+)
+_APPEND_8 = _APPEND_7.replace("panic=10", "panic=10 rootflags=nofail")
+_COMMON = "novmcoredd hugetlb_cma=0"
+_CURRENT_COMMON = f"{_COMMON} kfence.sample_interval=0 initramfs_options=size=90%"
+_APPEND = {
+    "x86_64": (
+        "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
+        "acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable cma=0 pcie_ports=compat"
+    ),
+    "aarch64": (
+        "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory udev.children-max=2 panic=10 swiotlb=noforce cma=0"
+    ),
+    "ppc64le": (
+        "irqpoll nr_cpus=16 noirqdistrib reset_devices cgroup_disable=memory numa=off udev.children-max=2 "
+        "ehea.use_mcs=0 panic=10 kvm_cma_resv_ratio=0 transparent_hugepage=never"
+    ),
+    "s390x": (
+        "nr_cpus=1 cgroup_disable=memory numa=off udev.children-max=2 panic=10 transparent_hugepage=never vmcp_cma=0 "
+        "cma=0"
+    ),
+    "": "irqpoll maxcpus=1 reset_devices cma=0",
+}
+_FILE_LOAD = ("x86_64", "aarch64", "ppc64le", "s390x")
+
+
+def remove_list(version: tuple[int, ...], machine: str) -> str:
+    """KDUMP_COMMANDLINE_REMOVE as the package ships it."""
+    if version and version[0] <= 8:
+        return _REMOVE_8 if version[0] == 8 else _REMOVE_7
+    return f"{_REMOVE} {_REMOVE_BY_MACHINE.get(machine, 'cma')}".strip()
+
+
+def append_list(version: tuple[int, ...], machine: str) -> str:
+    """KDUMP_COMMANDLINE_APPEND as the package ships it. ``version``: of Enterprise Linux; () is the newest."""
+    if version and version[0] <= 8 and machine == "x86_64":
+        return _APPEND_8 if version[0] == 8 else _APPEND_7
+    common = _COMMON if version and version[0] <= 9 else _CURRENT_COMMON
+    return f"{_APPEND.get(machine, _APPEND[''])} {common}"
+
+
+def el_capture_files(release: str, settings: KdumpSettings | None, build: Command) -> CaptureFiles:
+    """The files for this release: the kernel of the running one unless the settings name another.
+
+    The initramfs lies in /var/lib/kdump where /boot is read-only or the kernel is a unified image; ``kdumpctl`` decides
+    that when it builds it.
+    """
+    kernel = settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
+    initramfs = settings.initramfs if settings and settings.initramfs else f"/boot/initramfs-{release}kdump.img"
+    return CaptureFiles(kernel, initramfs, None, None, build)
+
+
+def el_kexec_load(
+    files: CaptureFiles,
+    version: tuple[int, ...],
+    machine: str,
+    command_line: KernelCommandLine,
+    root: str | None,
+    signed: bool,
+    settings: KdumpSettings | None,
+    boot_apic_id: int | None = None,
+) -> KexecLoad:
+    """``kexec -p`` with the command line that kdumpctl would make. See ``Distribution.kexec_load``.
+
+    ``boot_apic_id``: of processor 0 in /proc/cpuinfo. None leaves out disable_cpu_apicid=, which matters only where the
+    capture kernel starts other processors: with nr_cpus=1 it does not.
+    """
+    reasons = [
+        "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
+        f"{files.initramfs}: the kdump initramfs carries the dump target and its drivers; the initramfs that the "
+        "system boots with has no kdump in it and may not fit into the reservation",
+        "no root= and no rd.lvm.lv=: the initramfs mounts the dump target by itself, on LVM too",
+    ]
+    if root is not None:
+        reasons.append(f"root={root} is left out for that reason; an initramfs without kdump in it would need it")
+    line, removed, added = _capture_command_line(version, machine, command_line, settings, reasons, boot_apic_id)
+    arguments = _arguments(version, machine, signed, settings, reasons)
+    file_load = "-s" in arguments or "--kexec-file-syscall" in arguments
+    unload = command("kexec", *(["-s"] if file_load else []), "-p", "-u", timeout_s=60, as_root=True)
+    argv = ("kexec", *arguments, "-p", f"--command-line={line}", f"--initrd={files.initramfs}", files.kernel)
+    load = Command(argv, timeout_s=120, as_root=True)
+    return KexecLoad(load, unload, files.kernel, files.initramfs, line, removed, added, file_load, tuple(reasons))
+
+
+def _arguments(
+    version: tuple[int, ...], machine: str, signed: bool, settings: KdumpSettings | None, reasons: list[str]
+) -> list[str]:
+    given = settings.kexec_arguments if settings else None
+    if given is None:
+        by_default = not (version and version[0] <= 7) and machine in _FILE_LOAD
+        given = "-s" if by_default else ""
+        if by_default:
+            reasons.append("-s: the default of this release: the kernel reads and checks the files itself")
+    elif given:
+        reasons.append(f"{given}: KEXEC_ARGS of {settings.paths[-1] if settings else ''}")
+    try:
+        arguments = shlex.split(given)
+    except ValueError as error:
+        raise ParameterError(f"KEXEC_ARGS has an open quote: {given[:200]}", "correct it in the settings") from error
+    if signed and not {"-s", "--kexec-file-syscall"} & set(arguments):
+        arguments.insert(0, "-s")
+        reasons.append("-s: Secure Boot or lockdown is on, and then only signed images are loaded (kexec_file_load)")
+    return arguments
+
+
+def _capture_command_line(
+    version: tuple[int, ...],
+    machine: str,
+    command_line: KernelCommandLine,
+    settings: KdumpSettings | None,
+    reasons: list[str],
+    boot_apic_id: int | None,
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    # the line, the words that were left out of the one it starts from, and those that were added
+    remove, append = (settings.command_line_remove, settings.command_line_append) if settings else (None, None)
+    names = {*ALWAYS_REMOVED, *(remove_list(version, machine) if remove is None else remove).split()}
+    added = (append_list(version, machine) if append is None else append).split()
+    if settings and settings.command_line:
+        words: Sequence[str] = settings.command_line.split()
+        reasons.append(f"the command line is KDUMP_COMMANDLINE of {settings.paths[-1]}, which replaces the running one")
+    else:
+        words = [parameter.text for parameter in command_line.parameters]
+        reasons.append("the capture kernel gets the running command line without what would get into its way")
+    removed = tuple(word for word in words if _name(word) in names)
+    # kdumpctl leaves out NAME= with nothing behind it
+    kept = [word for word in words if _name(word) not in names and not re.fullmatch(r"[^=]+=", word)]
+    if boot_apic_id is not None:
+        added.append(f"disable_cpu_apicid={boot_apic_id}")
+        reasons.append(f"disable_cpu_apicid={boot_apic_id}: the capture kernel may start on another processor")
+    if not (version and version[0] <= 8):
+        added.append("rd.systemd.gpt_auto=no")
+    return " ".join((*kept, *added)), removed, tuple(added)
+
+
+def _name(word: str) -> str:
+    return word.strip('"').partition("=")[0]
