@@ -48,6 +48,15 @@ class SavedNote:
     old: bool
 
     @property
+    def shown(self) -> str:
+        """What it says, in a few words."""
+        if self.unfinished:
+            return f"{_README}: {_UNFINISHED}"
+        if self.status is not None:
+            return f"{_README}: vmcore status: {self.status[:120]}"
+        return f"{_README} of a release that writes it after the dump" if self.old else f"{_README} says nothing of it"
+
+    @property
     def saved(self) -> bool:
         """True where it says that the dump was saved as a whole."""
         if self.unfinished:
@@ -125,12 +134,14 @@ def _candidate(
     stamp = matched["stamp"] if matched else ""
     log = next((files[name] for name in _DMESG if name in files), None)
     log_path = log.path if log else None
+    said = note.shown if note is not None else f"there is no {_README}"
     vmcore = files.get("vmcore")
     if vmcore is None:
         state = DumpState.LOG_ONLY if log else DumpState.EMPTY
         changed = log.modified_at if log else directory.modified_at
-        return DumpCandidate(path, stamp, state, None, 0, changed, log_path)
+        return DumpCandidate(path, stamp, state, None, 0, changed, log_path, said)
     # without a README.txt nothing says that the dump was saved to its end
     finished = note is not None and note.saved and vmcore.size_bytes > 0
     state = DumpState.FINISHED if finished else DumpState.INCOMPLETE
-    return DumpCandidate(path, stamp, state, vmcore.path, vmcore.size_bytes, vmcore.modified_at, log_path)
+    size_bytes, changed = vmcore.size_bytes, vmcore.modified_at
+    return DumpCandidate(path, stamp, state, vmcore.path, size_bytes, changed, log_path, said)

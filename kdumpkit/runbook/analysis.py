@@ -56,6 +56,9 @@ class Analysis(Stage):
             reason = "the panic test of this run left no dump that was finished"
             return StepReport(title, findings=(Finding("dump.found", Status.FAIL, reason, "see stage 05"),))
         target = self.known(self.survey.dump_target)
+        if target.kind.on_network:
+            reason = f"dumps go to {target.remote} by {target.kind} and not to this host"
+            return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))
         if target.directory is None:
             reason = "the settings name no directory on this host for dumps"
             return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))

@@ -59,6 +59,8 @@ class PanicTest(Stage):
     def plot_dump_space(self) -> StepReport:
         target = self.known(self.survey.dump_target)
         memory = self.known(self.survey.meminfo)
+        if target.kind.on_network:
+            return StepReport("Room for the dump", findings=(check_dump_space(target, memory),))
         space = self.known(target.space)
         bars = [
             (f"free on {space.target}", space.free_bytes),
@@ -78,8 +80,9 @@ class PanicTest(Stage):
         title = "Baseline"
         if self.session.recall_value("baseline_boot_id") and self.session.attempted_before("intent", "panic"):
             return StepReport(title, conclusion="kept from the attempt that asked for the panic")
-        directory = self._dump_directory()
-        dumps = list_dumps(self.target, self.distribution, directory)
+        elsewhere = self._elsewhere()
+        directory = "" if elsewhere else self._dump_directory()
+        dumps = list_dumps(self.target, self.distribution, directory) if directory else ()
         boot = self.known(read_boot_identity(self.target))
         clock = self.target.run(command("date", "+%s.%N", title="the host's clock"))
         skew_s = float(clock.checked().text) - (clock.started_at + clock.duration_s / 2)
@@ -93,7 +96,10 @@ class PanicTest(Stage):
             title,
             facts=(
                 ("boot id", boot.boot_id),
-                ("dumps in " + directory, str(len(dumps))),
+                (
+                    "dumps",
+                    f"{len(dumps)} in {directory}" if directory else f"not looked for here: they go to {elsewhere}",
+                ),
                 *((dump.directory, f"{dump.state}, {size_text(dump.size_bytes)}") for dump in dumps[-10:]),
                 ("the host's clock", f"{skew_s:+.1f} s from this machine's"),
             ),
@@ -205,13 +211,19 @@ class PanicTest(Stage):
         title = "The new dump"
         if self.intent is None:
             return StepReport(title, conclusion="nothing was crashed, so there is no new dump")
+        elsewhere = self._elsewhere()
+        if elsewhere is not None:
+            return StepReport(title, findings=(_not_seen_from_here(elsewhere),))
         known = set(self.session.recall_value("baseline_dumps") or ())
         directory = self._dump_directory()
         dumps = list_dumps(self.target, self.distribution, directory)
         new = [dump for dump in dumps if (dump.path or dump.directory) not in known]
         finding = _judge_new_dumps(new, directory, self.parameters.host)
         finished = [dump for dump in new if dump.state is DumpState.FINISHED]
-        facts: list[tuple[str, str]] = [(dump.directory, f"{dump.state}, {size_text(dump.size_bytes)}") for dump in new]
+        facts: list[tuple[str, str]] = [
+            (dump.directory, f"{dump.state}, {size_text(dump.size_bytes)}" + (f" ({dump.note})" if dump.note else ""))
+            for dump in new
+        ]
         if finished:
             dump = finished[-1]
             self.keep(dump_path=dump.path, dump_size_bytes=dump.size_bytes, dmesg_path=dump.dmesg_path)
@@ -266,6 +278,13 @@ class PanicTest(Stage):
         )
         return StepReport("Crash timeline", figure=crash_timeline(phases, caption))
 
+    def _elsewhere(self) -> str | None:
+        # the server that dumps are sent to; None where they stay on the host, or where it is not known
+        target = self.survey.dump_target
+        if isinstance(target, Unknown) or not target.kind.on_network:
+            return None
+        return f"{target.remote} by {target.kind}"
+
     def _dump_directory(self) -> str:
         kept = self.session.recall_value("dump_directory")
         if kept:
@@ -297,6 +316,12 @@ class PanicTest(Stage):
         return [("written within", f"{changed - born:.1f} s, ended {utc(changed - skew_s)}")]
 
 
+def _not_seen_from_here(elsewhere: str) -> Finding:
+    reason = f"dumps go to {elsewhere}: whether one came is seen there and not from this host"
+    remedy = "look on that server for a directory with this host's name or address and the time of the panic"
+    return Finding("panic_test.dump_found", Status.UNKNOWN, reason, remedy)
+
+
 def _judge_new_dumps(new: list[DumpCandidate], directory: str, host: str) -> Finding:
     name = "panic_test.dump_found"
     finished = [dump for dump in new if dump.state is DumpState.FINISHED]
@@ -305,11 +330,12 @@ def _judge_new_dumps(new: list[DumpCandidate], directory: str, host: str) -> Fin
         more = f", beside {len(new) - 1} other new entries" if len(new) > 1 else ""
         return Finding(name, Status.PASS, f"{dump.path} is new, {size_text(dump.size_bytes)}{more}")
     states = {dump.state for dump in new}
+    noted = next((f" ({dump.note})" for dump in reversed(new) if dump.note), "")
     if DumpState.INCOMPLETE in states:
-        reason = "a dump was begun and not finished: no room, no memory, or a reset while it was written"
+        reason = f"a dump was begun and not finished: no room, no memory, or a reset while it was written{noted}"
         return Finding(name, Status.FAIL, f"{directory}: {reason}", f"df -h {directory}; look at the console of {host}")
     if DumpState.LOG_ONLY in states:
-        reason = "the log was saved and the dump was not: the capture kernel ran, and writing the dump failed"
+        reason = f"the log was saved and the dump was not: the capture kernel ran, and writing the dump failed{noted}"
         return Finding(name, Status.FAIL, f"{directory}: {reason}", f"df -h {directory}")
     reason = "nothing new: the capture kernel did not start, ran out of memory, or could not reach the dump target"
     return Finding(name, Status.FAIL, f"{directory}: {reason}", f"look at the console of {host} from the panic on")

@@ -91,6 +91,10 @@ def test_what_readme_says_decides(
     (found,) = listed(tmp_path)
     assert found.state is state
     assert (found.path is None) == (vmcore is None)
+    # why it is so is told to the reader
+    assert "README.txt" in found.note
+    if "deleted" in str(readme):
+        assert "deleted (12 < KDUMP_FREE_DISK_SIZE 64)" in found.note
 
 
 def test_hosts_in_the_name_older_names_and_what_is_no_dump(tmp_path: Path) -> None:
