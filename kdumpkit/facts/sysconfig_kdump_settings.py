@@ -40,6 +40,7 @@ def sysconfig_kdump_settings(found: SysconfigKdump) -> KdumpSettings:
         command_line_append=found.text("KDUMP_COMMANDLINE_APPEND") or None,
         kexec_arguments=found.text("KEXEC_OPTIONS") or None,
         keep_dumps=found.number("KDUMP_KEEP_OLD_DUMPS") or None,
+        keep_free_bytes=(found.number("KDUMP_FREE_DISK_SIZE") << 20) or None if local else None,
         values=tuple({one.name: one.value for one in found.settings.assignments}.items()),
         problems=(*_syntax_problems(found), *_value_problems(found), *_target_problems(found), *_meanings(found)),
         records=found.records,
@@ -130,23 +131,3 @@ def _meanings(found: SysconfigKdump) -> Iterator[SettingsProblem]:
     if found.text("KDUMP_COMMANDLINE"):
         why = "it replaces the whole command line of the capture kernel; KDUMP_COMMANDLINE_APPEND adds to it"
         yield problem("command_line", "KDUMP_COMMANDLINE", why)
-
-
-def free_space_problem(found: SysconfigKdump, free_bytes: int, dump_bytes: int) -> SettingsProblem | None:
-    """The warning that the dump would be deleted again: less than KDUMP_FREE_DISK_SIZE would be left after it.
-
-    ``free_bytes`` is what is free for everybody on the target now, ``dump_bytes`` what the dump takes at most. None
-    where enough is left, where the check is off (0), and for a network target, where kdump does not look.
-    """
-    keep_mib = found.number("KDUMP_FREE_DISK_SIZE")
-    if keep_mib == 0 or found.targets[0].kind is not DumpTargetKind.LOCAL:
-        return None
-    left_mib = (free_bytes - dump_bytes) >> 20
-    if left_mib >= keep_mib:
-        return None
-    why = (
-        f"a dump of {dump_bytes >> 20} MiB would leave {max(left_mib, 0)} MiB free, and kdump deletes the dump that it "
-        f"has just saved where less than {keep_mib} MiB are left"
-    )
-    text = f"KDUMP_FREE_DISK_SIZE={keep_mib}"
-    return SettingsProblem("free_disk_size", _origin(found, "KDUMP_FREE_DISK_SIZE"), text, why, False, "df -h")

@@ -11,7 +11,6 @@ from kdumpkit.facts.kdump_savedir import parse_save_directories, parse_save_dire
 from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings
 from kdumpkit.facts.sysconfig_kdump import PATH, parse_sysconfig_kdump, read_sysconfig_kdump, sysconfig_kdump_from
 from kdumpkit.facts.sysconfig_kdump_settings import (
-    free_space_problem,
     sysconfig_kdump_settings,
     sysconfig_kdump_settings_from,
 )
@@ -191,25 +190,18 @@ def test_only_a_version_that_knows_the_key_changes_the_boot_loader_by_itself() -
 
 
 @pytest.mark.parametrize(
-    ("free_mib", "dump_mib", "line", "warned"),
+    ("line", "keep_mib"),
     [
-        (1000, 500, "", False),
-        (564, 500, "", False),
-        (563, 500, "", True),
-        (100, 500, "", True),
-        (100, 500, "KDUMP_FREE_DISK_SIZE=0", False),
-        (1000, 500, "KDUMP_FREE_DISK_SIZE=2048", True),
-        (1000, 500, "KDUMP_FREE_DISK_SIZE=lots", False),
-        (100, 500, "KDUMP_SAVEDIR=nfs://vault/srv", False),
+        ("", 64),
+        ("KDUMP_FREE_DISK_SIZE=2048", 2048),
+        ("KDUMP_FREE_DISK_SIZE=lots", 64),
+        ("KDUMP_FREE_DISK_SIZE=0", None),
+        # kdump looks at local file systems only
+        ("KDUMP_SAVEDIR=nfs://vault/srv", None),
     ],
 )
-def test_a_dump_that_would_be_deleted_again_is_warned_of(free_mib: int, dump_mib: int, line: str, warned: bool) -> None:
-    found = parse_sysconfig_kdump(SLES + line.encode() + b"\n")
-    problem = free_space_problem(found, free_mib * MIB, dump_mib * MIB)
-    assert (problem is not None) == warned
-    if problem is not None:
-        assert "deletes the dump" in problem.why
-        assert not problem.fatal
+def test_what_has_to_stay_free(line: str, keep_mib: int | None) -> None:
+    assert settings(line + "\n").keep_free_bytes == (None if keep_mib is None else keep_mib * MIB)
 
 
 def test_absent_empty_denied_and_binary_are_told_apart(tree: TreeHost) -> None:
