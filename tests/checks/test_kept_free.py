@@ -17,7 +17,7 @@ from tests.checks.facts import MOUNT
 MIB = 1 << 20
 UNREAD = Unknown("df", Why.NOT_ANSWERED)
 SETTINGS = KdumpSettings(("/etc/sysconfig/kdump",), "/var/crash", keep_free_bytes=64 * MIB, records=(1,))
-MEMORY = Meminfo(total_bytes=2048 * MIB, kernel_bytes=300 * MIB, records=(3,))
+MEMORY = Meminfo(2048 * MIB, None, None, None, 300 * MIB, (3,))
 
 
 def target(free_mib: int) -> DumpTarget:
