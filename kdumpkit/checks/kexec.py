@@ -56,5 +56,5 @@ def check_load_allowed(kexec_crash: KexecCrash, firmware: Firmware | Unknown) ->
         strict.append("securelevel is 1")
     if strict:
         reason = f"Only a signed capture kernel is taken, by kexec -s: {' and '.join(strict)}."
-        return Finding(id, Status.WARN, reason, "kdump-config test", records)
+        return Finding(id, Status.WARN, reason, "mokutil --sb-state; cat /sys/kernel/security/lockdown", records)
     return Finding(id, Status.PASS, "Nothing forbids loading a capture kernel.", "", records)

@@ -10,9 +10,12 @@ import re
 from dataclasses import dataclass
 
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
-from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, least_bytes, recommend
-from kdumpkit.errors import UnsupportedHost
+from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, crashkernel_tokens, least_bytes, recommend
+from kdumpkit.distributions.grub_crashkernel import effective_crashkernel
+from kdumpkit.errors import ParameterError, UnsupportedHost
+from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
 from kdumpkit.facts.crashkernel import CrashkernelKind, parse_crashkernel, requested_reservation
+from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.text import size_text
 
 _JSON = "defaults of Red Hat's kdump tests (crashkernel-default.json)"
@@ -160,12 +163,45 @@ def recommend_for(
 ) -> CrashkernelRecommendation:
     """The distribution's own rule for this RAM, raised where it reserves too little or nothing.
 
-    Where the kernel knows ``auto``, that stays the value as long as what it reserves is enough. Raises UnsupportedHost
-    where neither the distribution nor the kit has a rule for the machine.
+    A value of the host's own that reserves as much stays: nobody gains by a smaller one. Where the kernel knows
+    ``auto``, that stays as long as what it reserves is enough. Raises UnsupportedHost where neither the distribution nor
+    the kit has a rule for the machine.
     """
     rule = default_rule(version, sizing.machine, sizing.release, extras)
+    found = _by_rule(name, rule, sizing)
+    own, path = _configured(sizing)
+    if not own or own == (found.value,) or (own == ("auto",) and not (rule and rule.auto)):
+        return found
+    ranges = rule.ranges if rule and rule.auto else ""
+    request = requested_reservation(own, sizing.ram_bytes, sizing.machine, ranges)
+    if request.size_bytes == 0 or request.total_bytes < found.size_bytes:
+        return found
+    value = " ".join(own)
+    why = (
+        f"this host's own crashkernel={value} in {path} reserves {size_text(request.total_bytes)}, at least the "
+        f"{size_text(found.size_bytes)} that are recommended: {found.why}"
+    )
+    packaged = (found.packaged_value, found.packaged_bytes)
+    return CrashkernelRecommendation(value, request.total_bytes, why, found.source, *packaged)
+
+
+def _configured(sizing: SizingFacts) -> tuple[tuple[str, ...], str]:
+    # what new kernels inherit, and where it stands; several plain values count as none
+    inherited = re.findall(rb"(?:^|\s)crashkernel=(\S+)", sizing.files.get(KERNEL_CMDLINE, b""))
+    own, path = tuple(value.decode("ascii", "replace") for value in inherited), KERNEL_CMDLINE
+    if not own and DEFAULTS in sizing.files:
+        words = effective_crashkernel({DEFAULTS: sizing.files[DEFAULTS]})
+        own, path = tuple(word.text.removeprefix("crashkernel=") for word in words), DEFAULTS
+    try:
+        tokens = crashkernel_tokens(" ".join(own), auto=True) if own else ()
+    except ParameterError:
+        tokens = ()
+    return tokens, path
+
+
+def _by_rule(name: str, rule: CrashkernelRule | None, sizing: SizingFacts) -> CrashkernelRecommendation:
+    least = least_bytes(sizing.ram_bytes, sizing.machine)
     if rule is None:
-        least = least_bytes(sizing.ram_bytes, sizing.machine)
         if least is None:
             raise UnsupportedHost(
                 f"{name} on {sizing.machine}: no rule for the size of the reservation is known",
@@ -176,7 +212,6 @@ def recommend_for(
     if not rule.auto:
         return recommend(sizing.ram_bytes, sizing.machine, rule.ranges, rule.source, name)
     reserved = requested_reservation((rule.ranges,), sizing.ram_bytes, sizing.machine)
-    least = least_bytes(sizing.ram_bytes, sizing.machine)
     if reserved.total_bytes and (least is None or reserved.total_bytes >= least):
         ram = f"{sizing.ram_bytes / GIB:.1f} GiB of RAM"
         why = f"auto reserves {size_text(reserved.total_bytes)} on {ram} (it stands for {rule.ranges})"

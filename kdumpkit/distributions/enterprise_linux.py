@@ -8,6 +8,7 @@ of them was crashed with this.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -34,6 +35,7 @@ from kdumpkit.distributions.el_dumps import parse_el_listing
 from kdumpkit.distributions.el_kexec import el_capture_files, el_kexec_load
 from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
+from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.rpm_packages import read_rpm_packages
@@ -172,6 +174,11 @@ class EnterpriseLinux(Distribution):
 
     def crashkernel_remedy(self, value: str) -> str:
         tokens = [token.removeprefix("crashkernel=") for token in value.split()]
+        if self._major <= 7:
+            # grubby of EL 7 changes the menu only, and grub2-mkconfig takes that away again
+            words = " ".join(f"crashkernel={token}" for token in tokens)
+            script = f's/ *crashkernel=[^ "]*//g; s/^GRUB_CMDLINE_LINUX="/&{words} /'
+            return f"sed -i {shlex.quote(script)} {DEFAULTS} && {self.regenerate_remedy()} && reboot"
         return f"{grubby(tokens[0], etc_option=False).shown()} && reboot"
 
     # Service and loading

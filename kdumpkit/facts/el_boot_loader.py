@@ -111,9 +111,14 @@ def el_boot_loader_from(files: Files, id: str = "") -> BootLoader | Unknown:
     if menu is None:
         found = ", ".join(efi_menus(contents))
         return Unknown(EFI_MENUS, Why.NOT_UNDERSTOOD, f"several could be the menu that is booted: {found}")
-    # the generic reader takes the first menu that is there
-    chosen = files.get(menu, Absent(menu, -1))
-    return grub_boot_loader_from({**files, grub_cfg.PATHS[0]: Absent(grub_cfg.PATHS[0], -1), grub_cfg.PATHS[1]: chosen})
+    # the generic reader takes the first that is there of each; Debian's were not asked for
+    chosen = {
+        grub_cfg.PATHS[0]: Absent(grub_cfg.PATHS[0], -1),
+        grub_cfg.PATHS[1]: files.get(menu, Absent(menu, -1)),
+        grub.ENVIRONMENTS[0]: Absent(grub.ENVIRONMENTS[0], -1),
+        ENVIRONMENT: files.get(ENVIRONMENT, Absent(ENVIRONMENT, -1)),
+    }
+    return grub_boot_loader_from({**files, **chosen})
 
 
 def _decides(path: str) -> bool:
@@ -131,7 +136,8 @@ def _from_entries(files: Files, contents: Mapping[str, bytes], menu: str) -> Boo
     records = record_numbers(*(state.record for path, state in files.items() if _decides(path)))
     if not entries:
         return Unknown(PATTERN, Why.NOT_UNDERSTOOD, "; ".join(notes), records)
-    environment = grub_environment_from({ENVIRONMENT: files.get(ENVIRONMENT, Absent(ENVIRONMENT, -1))})
+    blocks = {path: files.get(path, Absent(path, -1)) for path in grub.ENVIRONMENTS}
+    environment = grub_environment_from(blocks)
     if isinstance(environment, Unknown) and not environment.absent:
         return environment
     known = environment if isinstance(environment, GrubEnvironment) else None
