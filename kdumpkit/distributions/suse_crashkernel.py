@@ -14,6 +14,8 @@ from kdumpkit.errors import ParseError, UnsupportedHost
 from kdumpkit.facts.crashkernel import CrashkernelKind, parse_crashkernel, requested_reservation
 from kdumpkit.facts.grub import DEFAULTS, parse_grub_defaults
 from kdumpkit.facts.kdumptool import Calibration, parse_calibration
+from kdumpkit.facts.sysconfig_kdump import PATH as KDUMP
+from kdumpkit.facts.sysconfig_kdump import parse_sysconfig_kdump
 
 TIB = 1 << 40
 CALIBRATE_SOURCE = "kdumptool calibrate on this host"
@@ -21,7 +23,7 @@ FALLBACK_SOURCE = f"{LEAST_SOURCE}; low part: kdumptool (64 MiB of bounce buffer
 
 #: the least below 4 GiB beside a high part: 64 MiB for bounce buffers, 8 MiB for the rest
 MINIMUM_LOW_MIB = 72
-#: a value that is in force stays where calibrate asks for so much less or more: its answer varies from boot to boot
+#: what is configured stays where it is so much more or less than calibrate asks for: its answer varies with the boot
 TOLERATED_ABOVE_MIB = 16
 TOLERATED_BELOW_MIB = 4
 #: from here on the guide multiplies what calibrate says by the terabytes of RAM
@@ -31,8 +33,9 @@ _LUNS = "add half a MiB to the high part for each path to a LUN that the host ca
 
 
 def recommend_suse(sizing: SizingFacts, distribution: str) -> CrashkernelRecommendation:
-    """The value for this host. One that is configured and within kdump's own tolerance of it is kept.
+    """The value for this host. What is configured is kept where it is as much, by kdump's own tolerance, or more.
 
+    More is not kept where kdump's service would bring it down to its own value at the next boot.
     Raises UnsupportedHost where kdump says that it cannot work here, or where nothing is known about the machine.
     """
     calibration = _calibration(sizing.estimate)
@@ -53,11 +56,11 @@ def recommend_suse(sizing: SizingFacts, distribution: str) -> CrashkernelRecomme
     if wanted != packaged:
         why += f"; with {terabytes} TiB of RAM both parts are taken {terabytes} times, as the tuning guide has it"
     kept = _configured(sizing.files)
-    if kept and _within_tolerance(wanted, kept):
-        why += (
-            f"; what is configured is kept, as it is within {TOLERATED_ABOVE_MIB} MiB above and "
-            f"{TOLERATED_BELOW_MIB} MiB below, which kdump tolerates as well"
-        )
+    if kept and _is_enough(wanted, kept, more=not _kept_down(sizing.files)):
+        if kept != wanted:
+            why += (
+                f"; what is configured, {' and '.join(kept)}, is as much by kdump's own tolerance, or more, and stays"
+            )
         wanted = kept
     return CrashkernelRecommendation(
         joined(wanted), _reserved(wanted, sizing), why, CALIBRATE_SOURCE, joined(packaged), _reserved(packaged, sizing)
@@ -149,12 +152,20 @@ def _sizes(tokens: Sequence[str]) -> dict[CrashkernelKind, int] | None:
     return found
 
 
-def _within_tolerance(wanted: Sequence[str], kept: Sequence[str]) -> bool:
+def _kept_down(files: Mapping[str, bytes]) -> bool:
+    # whether kdump-commandline.service compares with calibrate at each boot
+    if KDUMP not in files:
+        return False
+    settings = parse_sysconfig_kdump(files[KDUMP])
+    return settings.updates_boot_loader and settings.text("KDUMP_CRASHKERNEL") == "auto"
+
+
+def _is_enough(wanted: Sequence[str], kept: Sequence[str], *, more: bool) -> bool:
     asked, have = _sizes(wanted), _sizes(kept)
     if asked is None or have is None or asked.keys() != have.keys():
         return False
     above, below = TOLERATED_ABOVE_MIB * MIB, TOLERATED_BELOW_MIB * MIB
-    return all(size - below <= have[kind] <= size + above for kind, size in asked.items())
+    return all(size - below <= have[kind] and (more or have[kind] <= size + above) for kind, size in asked.items())
 
 
 def _reserved(tokens: Sequence[str], sizing: SizingFacts) -> int:

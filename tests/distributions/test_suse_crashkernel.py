@@ -12,6 +12,7 @@ from kdumpkit.distributions.suse_crashkernel import TIB, recommend_suse
 from kdumpkit.errors import UnsupportedHost
 from kdumpkit.facts.crashkernel import requested_reservation
 from kdumpkit.facts.grub import DEFAULTS
+from kdumpkit.facts.sysconfig_kdump import PATH as KDUMP
 
 FILES = Path(__file__).parent / "sles-15"
 CALIBRATE = (FILES / "calibrate").read_text()
@@ -83,7 +84,25 @@ def test_machines_without_a_split_get_a_plain_size() -> None:
 )
 def test_what_is_within_kdumps_own_tolerance_stays(configured: tuple[str, ...], kept: bool) -> None:
     wanted = configured if kept else ("123M,high", "72M,low")
-    assert value(sizing(files=grub(*configured))) == " crashkernel=".join(wanted)
+    files = {**grub(*configured), KDUMP: (FILES.parent / "opensuse-tumbleweed" / "sysconfig-kdump").read_bytes()}
+    assert value(sizing(files=files)) == " crashkernel=".join(wanted)
+
+
+def test_more_stays_where_no_service_brings_it_down_again() -> None:
+    more = grub("300M,high", "72M,low")
+    found = recommend_suse(sizing(files=more), "SLES")
+    assert (found.value, found.size_bytes) == ("300M,high crashkernel=72M,low", 372 * MIB)
+    assert "stays" in found.why
+    assert not found.keeps_packaged
+    settings = (FILES.parent / "opensuse-tumbleweed" / "sysconfig-kdump").read_bytes()
+    for line in (
+        b"KDUMP_UPDATE_BOOTLOADER=false\n",
+        b'KDUMP_CRASHKERNEL="crashkernel=300M,high crashkernel=72M,low"\n',
+    ):
+        assert value(sizing(files={**more, KDUMP: settings + line})) == "300M,high crashkernel=72M,low"
+    # less does not, nor does a pair of which one part is less
+    for tokens in (("300M,high", "64M,low"), ("100M,high", "72M,low")):
+        assert value(sizing(files=grub(*tokens))) == "123M,high crashkernel=72M,low"
 
 
 @pytest.mark.parametrize(
