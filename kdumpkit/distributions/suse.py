@@ -58,8 +58,14 @@ class Suse(Distribution):
         {"suse", "sles", "sled", "sles_sap", "sle_hpc", "opensuse", "opensuse-leap", "opensuse-tumbleweed"}
     )
     support: ClassVar[tuple[Support, ...]] = (
-        Support("SLES 15, x86_64", "UEFI, GRUB, high and low part", Proof.DOCUMENTS, "sles-15"),
-        Support("openSUSE Tumbleweed, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "opensuse-tumbleweed"),
+        Support("SLES 15, x86_64", "UEFI, GRUB, high and low part", Proof.DOCUMENTS, "sles-15", "read only"),
+        Support(
+            "openSUSE Tumbleweed, x86_64",
+            "UEFI, GRUB",
+            Proof.DOCUMENTS,
+            "opensuse-tumbleweed",
+            "read only; systemd-boot",
+        ),
     )
 
     @property

@@ -32,7 +32,8 @@ def test_each_row_has_what_proves_it(row: Support) -> None:
     if row.proof is Proof.CRASHED:
         assert (ROOT / "kdumpkit" / "lab" / "flavours" / f"{row.example.replace('-', '_')}.py").is_file()
         return
-    first = next((ROOT / "tests" / "recordings" / row.example).rglob("transcript.jsonl")).open().readline()
+    transcript = next((ROOT / "tests" / "recordings" / row.example).rglob("transcript.jsonl"))
+    first = transcript.read_text(encoding="utf-8").partition("\n")[0]
     assert ("written from documents" in first) is (row.proof is Proof.DOCUMENTS)
 
 
