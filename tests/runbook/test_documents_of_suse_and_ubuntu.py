@@ -154,7 +154,7 @@ def test_case_24_dumps_that_go_to_a_server_are_not_looked_for_here(
     assert server in found["06", "dump.found"]["reason"]
     assert found["01", "dump_target.space"]["status"] == "SKIP"
     listed = [
-        r for r in records if r.kind == "command" and "find -H /var/crash" in f"{r.data['title']} {r.data['argv']}"
+        r for r in records if r.kind == "command" and "find -H /var/crash" in f"{r.data.get('title')} {r.data['argv']}"
     ]
     assert listed == []
     assert [r.data["ended"] for r in records if r.kind == "notebook"] == ["finished"] * 6
