@@ -1,7 +1,8 @@
 """``crashkernel=`` on Enterprise Linux, Fedora and Amazon Linux: the distribution's own rule for this RAM and machine.
 
-Sources are named at each rule. Where a rule is a table of the kernel itself (``auto``, EL 7 and 8), it is written as
-the ranges that it amounts to.
+Ranges are evaluated as the kernel does it: RAM is rounded up to 128 MiB. kdumpctl then takes whole GiB, which comes to
+the same, as its ranges begin at whole GiB. Sources are named at each rule. Where a rule is a table of the kernel itself
+(``auto``, EL 7 and 8), it is written as the ranges that it amounts to.
 """
 
 from __future__ import annotations
@@ -153,19 +154,14 @@ def _plus(part: str, mib: int) -> str:
     return f"{span}:{int(size[:-1]) * unit + mib}M"
 
 
-def rounded_ram_gib(ram_bytes: int) -> int:
-    """RAM as kdumpctl compares it with ranges: up to the next 128 MiB, then down to whole GiB (get_system_size())."""
-    return -(-(ram_bytes // MIB) // 128) * 128 // 1024
-
-
 def recommend_for(
     name: str, version: tuple[int, ...], sizing: SizingFacts, extras: CrashkernelExtras | None = None
 ) -> CrashkernelRecommendation:
     """The distribution's own rule for this RAM, raised where it reserves too little or nothing.
 
     A value of the host's own that reserves as much stays: nobody gains by a smaller one. Where the kernel knows
-    ``auto``, that stays as long as what it reserves is enough. Raises UnsupportedHost where neither the distribution nor
-    the kit has a rule for the machine.
+    ``auto``, that stays as long as what it reserves is enough. Raises UnsupportedHost where neither the distribution
+    nor the kit has a rule for the machine.
     """
     rule = default_rule(version, sizing.machine, sizing.release, extras)
     found = _by_rule(name, rule, sizing)

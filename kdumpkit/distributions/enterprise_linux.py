@@ -34,6 +34,7 @@ from kdumpkit.distributions.el_crashkernel import MACHINES, default_rule, is_cus
 from kdumpkit.distributions.el_dumps import parse_el_listing
 from kdumpkit.distributions.el_kexec import el_capture_files, el_kexec_load
 from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
+from kdumpkit.distributions.support import Proof, Support
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.kdump_settings import KdumpSettings
@@ -47,11 +48,38 @@ _PLATFORM = re.compile(r"platform:(el|f|al)([0-9]+)")
 _LIKE_EL = frozenset({"rhel", "centos", "ol", "almalinux", "rocky"})
 
 
+_UNCRASHED = "checks only; no such host was changed or crashed"
+
+
 class EnterpriseLinux(Distribution):
     """RHEL, Fedora, and what says in ID_LIKE that it is like them."""
 
     family: ClassVar[str] = "enterprise linux"
     ids: ClassVar[frozenset[str]] = frozenset({"rhel", "centos", "fedora", "ol", "amzn"})
+    support: ClassVar[tuple[Support, ...]] = (
+        Support("CentOS 7, x86_64", "BIOS, grub2-mkconfig, root on LVM", Proof.DOCUMENTS, "centos-7/check", _UNCRASHED),
+        Support(
+            "RHEL 8.10, x86_64", "UEFI, boot entries with kernelopts, LVM", Proof.DOCUMENTS, "rhel-8/auto", _UNCRASHED
+        ),
+        Support(
+            "RHEL 9.4, x86_64",
+            "UEFI, boot entries, LVM",
+            Proof.DOCUMENTS,
+            "rhel-9/bls-without-crashkernel",
+            _UNCRASHED,
+        ),
+        Support(
+            "AlmaLinux 9.4, x86_64",
+            "UEFI, boot entries, LVM, lockdown",
+            Proof.DOCUMENTS,
+            "almalinux-9/check",
+            _UNCRASHED,
+        ),
+        Support(
+            "Rocky Linux 10.0, x86_64", "UEFI, boot entries, LVM", Proof.DOCUMENTS, "rocky-10/ssh-target", _UNCRASHED
+        ),
+        Support("Fedora 41, x86_64", "UEFI, boot entries, btrfs", Proof.DOCUMENTS, "fedora-41/check", _UNCRASHED),
+    )
 
     @property
     def el_version(self) -> tuple[int, ...]:

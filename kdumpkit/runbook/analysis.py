@@ -57,8 +57,8 @@ class Analysis(Stage):
             return StepReport(title, findings=(Finding("dump.found", Status.FAIL, reason, "see stage 05"),))
         target = self.known(self.survey.dump_target)
         if target.kind.on_network:
-            reason = f"dumps go to {target.remote} by {target.kind} and not to this host"
-            return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))
+            reason = f"dumps go to {target.remote} by {target.kind}: kdumpkit analyse reads one that was fetched"
+            return StepReport(title, findings=(Finding("dump.found", Status.SKIP, reason),))
         if target.directory is None:
             reason = "the settings name no directory on this host for dumps"
             return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))

@@ -33,7 +33,7 @@ def test_each_row_has_what_proves_it(row: Support) -> None:
         assert (ROOT / "kdumpkit" / "lab" / "flavours" / f"{row.example.replace('-', '_')}.py").is_file()
         return
     transcript = next((ROOT / "tests" / "recordings" / row.example).rglob("transcript.jsonl"))
-    first = transcript.read_text(encoding="utf-8").partition("\n")[0]
+    first = transcript.read_text().partition("\n")[0]
     assert ("written from documents" in first) is (row.proof is Proof.DOCUMENTS)
 
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Make recordings that are written from documents: ``tests/recordings/from_documents.py [FOLDER...]``
 
-``tests/recordings/<system>/<situation>/documents/`` says what a host looks like, and the six notebooks' own code, run in
-check mode against it, asks what it asks. So such a recording is made anew after any change to the commands, and nothing
-in it is edited by hand. What the folder holds:
+``tests/recordings/<system>/<situation>/documents/`` says what a host looks like, and the six notebooks' own code, run
+in check mode against it, asks what it asks. So such a recording is made anew after any change to the commands, and
+nothing in it is edited by hand. What the folder holds:
 
 ``host.yaml``
-    ``source`` where its facts are from; ``given`` parameters of the run; ``uname`` of ``uname -nrvm``; ``began``, seconds
-    since the epoch; ``build_id`` of the kernel; ``mounts``, ``files``, ``packages``, ``programs``, ``units`` as tables
-    (see :class:`DocumentedHost`); ``answers``, for other commands: ``command`` how it begins, as it would be typed or by
-    its title, ``stdout``, ``stderr``, ``exit_status``.
+    ``source``: where its facts are from; ``given``: parameters of the run; ``uname``: what ``uname -nrvm`` prints;
+    ``began``: seconds since the epoch; ``build_id`` of the kernel; ``mounts``, ``files``, ``packages``, ``programs``,
+    ``units``: tables, see :class:`DocumentedHost`; ``answers`` for other commands: ``command`` is how it begins, as it
+    would be typed or by its title, beside it ``stdout``, ``stderr``, ``exit_status``.
 ``root/``
     files of the host by their path, those of /proc and /sys too.
 """

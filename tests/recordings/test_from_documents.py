@@ -1,0 +1,112 @@
+"""Recordings that are written from documents: as their documents say, and replayed through all six notebooks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kdumpkit.evidence.transcript import Record, read_transcript
+from kdumpkit.evidence.verdict import StageVerdict
+from kdumpkit.runbook.run import replay_stages
+from kdumpkit.runbook.session import STAGES
+
+from .from_documents import HERE, all_documents, make_recording
+
+DOCUMENTS = all_documents()
+each = pytest.mark.parametrize("documents", DOCUMENTS, ids=lambda path: str(path.parent.relative_to(HERE)))
+
+
+class Silent:
+    def stage_begins(self, stage: str, number: int, of: int) -> None: ...
+    def step_begins(self, number: int, of: int, step: str) -> None: ...
+    def waiting(self, text: str, elapsed_s: float, expected_s: float) -> None: ...
+    def stage_ends(self, verdict: StageVerdict) -> None: ...
+
+
+def findings(folder: str) -> dict[str, tuple[str, str]]:
+    """Status and reason of each finding of a recording, by stage and id; the last one counts."""
+    return {
+        f"{record.stage[:2]} {finding['id']}": (finding["status"], finding["reason"])
+        for record in read_transcript(HERE / folder)
+        if record.kind == "findings"
+        for finding in record.data["findings"]
+    }
+
+
+def asked(records: tuple[Record, ...]) -> list[str]:
+    return [json.dumps([r.data["argv"], r.data["stdout"]]) for r in records if r.kind == "command"]
+
+
+@each
+def test_it_says_in_its_first_record_that_no_host_was_reached(documents: Path) -> None:
+    first = read_transcript(documents.parent)[0]
+    assert "written from documents" in first.data["written_from_documents"]
+    assert len(first.data["written_from_documents"]) > 80
+
+
+@each
+def test_it_is_what_its_documents_make(documents: Path, tmp_path: Path) -> None:
+    made = read_transcript(make_recording(documents, tmp_path / documents.parent.name))
+    kept = read_transcript(documents.parent)
+    assert asked(made) == asked(kept), f"tests/recordings/from_documents.py {documents.parent.relative_to(HERE)}"
+    assert [dict(r.data) for r in made if r.kind == "findings"] == [dict(r.data) for r in kept if r.kind == "findings"]
+
+
+@each
+def test_all_six_notebooks_replay_from_it(documents: Path, tmp_path: Path) -> None:
+    outcome = replay_stages(documents.parent, tmp_path / "out", Silent())
+    assert [stage.stage for stage in outcome.verdict.stages if not stage.error] == list(STAGES)
+    assert outcome.report.is_file()
+    text = outcome.report.read_text()
+    assert read_transcript(documents.parent)[0].data["host"] in text
+
+
+# what each of them is about
+
+
+def test_centos_7_with_a_reservation_and_no_capture_kernel() -> None:
+    found = findings("centos-7/check")
+    assert found["01 host.supported"][0] == "PASS"
+    assert found["02 crashkernel.configured"] == (
+        "PASS",
+        "crashkernel=256M is given: crashkernel=256M asks for 256 MiB.",
+    )
+    assert found["03 crashkernel.reserved"][0] == "PASS"
+    assert found["04 kexec.loaded"][0] == "FAIL"
+    assert "256 MiB is reserved" in found["04 kexec.loaded"][1]
+
+
+def test_rhel_9_with_a_value_that_the_boot_entries_never_got() -> None:
+    status, reason = findings("rhel-9/bls-without-crashkernel")["02 crashkernel.configured"]
+    assert status == "FAIL"
+    assert "/boot/loader/entries/" in reason
+    assert "(from /etc/default/grub:6) is configured, and the entry was not made from it" in reason
+
+
+def test_rhel_8_where_auto_is_a_good_value() -> None:
+    found = findings("rhel-8/auto")
+    assert found["02 crashkernel.configured"][0] == "PASS"
+    assert "stands for 1G-4G:192M" in found["02 crashkernel.configured"][1]
+    assert found["03 crashkernel.reserved"] == ("PASS", "Reserved is 256 MiB in /proc/iomem, as crashkernel=auto asks.")
+
+
+def test_alma_where_all_is_well_and_an_old_log_has_no_dump() -> None:
+    found = findings("almalinux-9/check")
+    assert {status for status, _ in found.values()} == {"PASS", "WARN", "SKIP"}
+    assert found["05 kexec.loaded"][0] == "PASS"
+    assert found["06 dump.found"][0] == "SKIP"
+
+
+def test_fedora_with_less_ram_than_its_default_begins_at() -> None:
+    status, reason = findings("fedora-41/check")["03 crashkernel.reserved"]
+    assert status == "FAIL"
+    assert "no range matches 1.75 GiB of RAM, so nothing is reserved" in reason
+
+
+def test_a_network_target_is_not_taken_for_a_place_on_this_host() -> None:
+    found = findings("rocky-10/ssh-target")
+    for name in ("01 dump_target.space", "05 dump.baseline", "06 dump.found"):
+        assert found[name][0] == "SKIP"
+        assert "kdump@dumps.example.com by ssh" in found[name][1]
