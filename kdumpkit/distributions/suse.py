@@ -26,7 +26,7 @@ from kdumpkit.distributions.answers import (
     SymbolPackages,
 )
 from kdumpkit.distributions.base import Distribution
-from kdumpkit.distributions.support import Proof, Support
+from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.distributions.suse_boot_loader import GRUB, crashkernel_remedy, edit_suse, transactional_remedy
 from kdumpkit.distributions.suse_crashkernel import recommend_suse
 from kdumpkit.distributions.suse_kexec import capture_files, kexec_load
@@ -58,13 +58,13 @@ class Suse(Distribution):
         {"suse", "sles", "sled", "sles_sap", "sle_hpc", "opensuse", "opensuse-leap", "opensuse-tumbleweed"}
     )
     support: ClassVar[tuple[Support, ...]] = (
-        Support("SLES 15, x86_64", "UEFI, GRUB, high and low part", Proof.DOCUMENTS, "sles-15", "read only"),
+        Support("SLES 15, x86_64", "UEFI, GRUB, high and low part", Proof.DOCUMENTS, "sles-15", CHECKS_ONLY),
         Support(
             "openSUSE Tumbleweed, x86_64",
-            "UEFI, GRUB",
+            "UEFI, GRUB or systemd-boot",
             Proof.DOCUMENTS,
             "opensuse-tumbleweed",
-            "read only; systemd-boot",
+            CHECKS_ONLY,
         ),
     )
 

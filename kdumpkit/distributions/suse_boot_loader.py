@@ -17,8 +17,9 @@ from kdumpkit.distributions.crashkernel_sizes import crashkernel_tokens
 from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, effective_crashkernel
 from kdumpkit.distributions.shell_settings import set_assignment
 from kdumpkit.errors import UnsupportedHost
+from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
 from kdumpkit.facts.grub import DEFAULTS
-from kdumpkit.facts.suse_boot_loader import ENTRY_TYPES, SETTINGS, loader_type
+from kdumpkit.facts.suse_boot_loader import ENTRY_TYPES, SETTINGS, kernel_cmdline_words, loader_type
 from kdumpkit.facts.sysconfig_kdump import PATH as KDUMP
 from kdumpkit.facts.sysconfig_kdump import parse_sysconfig_kdump
 
@@ -45,6 +46,9 @@ def edit_suse(files: Mapping[str, bytes], value: str, distribution: str) -> Boot
     tokens = crashkernel_tokens(value)
     kind = loader_type(files.get(SETTINGS))
     if kind in ENTRY_TYPES:
+        words = kernel_cmdline_words(files.get(KERNEL_CMDLINE, b""))
+        if tuple(word.text.removeprefix("crashkernel=") for word in words) == tokens:
+            return BootLoaderEdit(KERNEL_CMDLINE, (), (), ())
         raise UnsupportedHost(
             f"{distribution}: LOADER_TYPE={kind} in {SETTINGS}, so sdbootutil writes the boot entries; nothing was "
             "changed",

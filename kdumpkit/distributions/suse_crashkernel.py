@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
 from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, least_bytes
 from kdumpkit.errors import ParseError, UnsupportedHost
+from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
 from kdumpkit.facts.crashkernel import CrashkernelKind, parse_crashkernel, requested_reservation
 from kdumpkit.facts.grub import DEFAULTS, parse_grub_defaults
 from kdumpkit.facts.kdumptool import Calibration, parse_calibration
+from kdumpkit.facts.suse_boot_loader import ENTRY_TYPES, SETTINGS, kernel_cmdline_words, loader_type
 from kdumpkit.facts.sysconfig_kdump import PATH as KDUMP
 from kdumpkit.facts.sysconfig_kdump import parse_sysconfig_kdump
 
@@ -129,9 +131,10 @@ def _tokens(low_mib: int, high_mib: int) -> tuple[str, ...]:
 
 
 def _configured(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    if DEFAULTS not in files:
-        return ()
-    words = parse_grub_defaults([(DEFAULTS, files[DEFAULTS])]).crashkernel_words()
+    if loader_type(files.get(SETTINGS)) in ENTRY_TYPES:
+        words = kernel_cmdline_words(files.get(KERNEL_CMDLINE, b""))
+    else:
+        words = parse_grub_defaults([(DEFAULTS, files.get(DEFAULTS, b""))]).crashkernel_words()
     return tuple(word.text.removeprefix("crashkernel=") for word in words)
 
 

@@ -12,10 +12,17 @@ from kdumpkit.distributions import distribution_for
 from kdumpkit.distributions.answers import BootLoaderEdit
 from kdumpkit.distributions.suse_boot_loader import MENU, crashkernel_remedy, edit_suse
 from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
+from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
 from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.grub import DEFAULTS, parse_grub_defaults
 from kdumpkit.facts.os_release import OsRelease
-from kdumpkit.facts.suse_boot_loader import PATHS, SETTINGS, loader_type, suse_boot_loader_from
+from kdumpkit.facts.suse_boot_loader import (
+    ENTRIES_DIRECTORY,
+    PATHS,
+    SETTINGS,
+    loader_type,
+    suse_boot_loader_from,
+)
 from kdumpkit.facts.sysconfig_kdump import PATH as KDUMP
 from kdumpkit.facts.unknown import Unknown, Why
 from tests.facts.conftest import file_states
@@ -128,13 +135,63 @@ def test_entries_of_sdbootutil_are_left_alone_and_the_way_is_told(kind: str) -> 
         edit_suse(files, PAIR, "openSUSE")
     assert "kdumptool commandline -u" in caught.value.hint
     assert 'KDUMP_CRASHKERNEL="crashkernel=512M,high crashkernel=72M,low"' in caught.value.hint
+    # where it is so already there is nothing to tell
+    files[KERNEL_CMDLINE] = b"quiet crashkernel=512M,high crashkernel=72M,low\n"
+    edit = edit_suse(files, PAIR, "openSUSE")
+    assert (edit.carrier, edit.edits, edit.commands, edit.rewrites) == (KERNEL_CMDLINE, (), (), ())
     # and what it would boot is not taken from a grub.cfg that lies there from before
     found = suse_boot_loader_from(
         file_states({MENU: (SLES / "grub.cfg").read_bytes(), DEFAULTS: NEW_GRUB, SETTINGS: files[SETTINGS]})
     )
     assert isinstance(found, Unknown)
-    assert (found.why, found.source) == (Why.NOT_UNDERSTOOD, SETTINGS)
-    assert "sdbootutil" in found.detail
+    assert (found.why, found.source) == (Why.ABSENT, ENTRIES_DIRECTORY)
+
+
+ENTRY = """# Boot Loader Specification type#1 entry
+title      openSUSE Tumbleweed
+version    {snapshot}@{release}
+sort-key   opensuse-tumbleweed
+options    root=UUID=7d9e splash=silent quiet {words} rootflags=subvol=@/.snapshots/{snapshot}/snapshot
+linux      /opensuse-tumbleweed/{release}/linux-0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c
+initrd     /opensuse-tumbleweed/{release}/initrd-1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d
+"""
+
+
+def entries(*words: str, cmdline: bytes | None = None) -> BootLoader | Unknown:
+    """A host with one entry for each of these words, the newest kernel first."""
+    contents: dict[str, bytes | str | None] = {SETTINGS: b'LOADER_TYPE="systemd-boot"\n', KERNEL_CMDLINE: cmdline}
+    for number, given in enumerate(words):
+        release = f"6.17.{9 - number}-1-default"
+        name = f"{ENTRIES_DIRECTORY}/system-opensuse-tumbleweed-{release}-{42 - number}.conf"
+        contents[name] = ENTRY.format(snapshot=42 - number, release=release, words=given).encode()
+    return suse_boot_loader_from(file_states(contents))
+
+
+def test_entries_of_sdbootutil_are_read() -> None:
+    pair = "crashkernel=180M,high crashkernel=72M,low"
+    found = entries(pair, pair, cmdline=b"splash=silent quiet\ncrashkernel=512M")
+    assert isinstance(found, BootLoader)
+    assert [entry.release for entry in found.entries] == ["6.17.9-1-default", "6.17.8-1-default"]
+    assert found.entries[0].values("crashkernel") == ("180M,high", "72M,low")
+    # all agree, so it is no matter which of them is the default
+    assert found.default == found.entries[0]
+    assert [(word.text, str(word.origin)) for word in found.configured] == [("crashkernel=512M", f"{KERNEL_CMDLINE}:2")]
+    assert any("does not change" in note for note in found.notes)
+
+
+def test_entries_that_differ_leave_the_next_boot_unknown() -> None:
+    found = entries("crashkernel=180M,high", "")
+    assert isinstance(found, BootLoader)
+    assert isinstance(found.default, Unknown)
+    assert "EFI variables" in found.default.detail
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"neither\n", "denied"])
+def test_an_entry_that_cannot_be_read_is_no_answer(content: bytes | str) -> None:
+    path = f"{ENTRIES_DIRECTORY}/a.conf"
+    assert isinstance(
+        suse_boot_loader_from(file_states({SETTINGS: b"LOADER_TYPE=grub2-bls\n", path: content})), Unknown
+    )
 
 
 def test_loader_types() -> None:

@@ -88,6 +88,15 @@ def test_what_is_within_kdumps_own_tolerance_stays(configured: tuple[str, ...], 
     assert value(sizing(files=files)) == " crashkernel=".join(wanted)
 
 
+def test_what_is_configured_is_read_where_the_boot_loader_reads_it() -> None:
+    files = {
+        **grub("300M,high", "72M,low"),
+        "/etc/sysconfig/bootloader": b'LOADER_TYPE="systemd-boot"\n',
+        "/etc/kernel/cmdline": b"quiet crashkernel=72M,low crashkernel=130M,high\n",
+    }
+    assert value(sizing(files=files)) == "72M,low crashkernel=130M,high"
+
+
 def test_more_stays_where_no_service_brings_it_down_again() -> None:
     more = grub("300M,high", "72M,low")
     found = recommend_suse(sizing(files=more), "SLES")

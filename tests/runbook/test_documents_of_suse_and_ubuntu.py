@@ -64,7 +64,13 @@ def failed(found: Made) -> set[str]:
     return {f"{stage} {name}" for (stage, name), finding in found.items() if finding["status"] in ("FAIL", "UNKNOWN")}
 
 
-SYSTEMS = ("sles-15/check", "opensuse-tumbleweed/check", "ubuntu-24.04/use-kdump-0", "ubuntu-26.04/check")
+SYSTEMS = (
+    "sles-15/check",
+    "opensuse-tumbleweed/check",
+    "opensuse-tumbleweed/systemd-boot",
+    "ubuntu-24.04/use-kdump-0",
+    "ubuntu-26.04/check",
+)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -106,6 +112,29 @@ def test_tumbleweed_is_warned_that_the_next_dump_would_be_deleted_again(ask: Ask
     # low before high, as kdump's service writes it, is no difference
     assert found["02", "crashkernel.configured"]["status"] == "PASS"
     assert found["06", "dump.found"]["status"] == "SKIP"
+
+
+def test_tumbleweed_by_systemd_boot_is_read_and_left_alone(ask: Ask) -> None:
+    found, _ = ask("opensuse-tumbleweed/systemd-boot")
+    assert failed(found) == set()
+    assert found["02", "crashkernel.configured"]["status"] == "PASS"
+    assert "72M,low" in found["02", "crashkernel.configured"]["reason"]
+
+
+def test_entries_of_sdbootutil_that_ask_for_too_little_are_told_with_the_way_to_change_them(ask: Ask) -> None:
+    system = "opensuse-tumbleweed/systemd-boot"
+    entries = RECORDINGS / system / "documents/root/boot/efi/loader/entries"
+    less = {
+        f"/boot/efi/loader/entries/{path.name}": path.read_text().replace("180M,high", "100M,high")
+        for path in entries.iterdir()
+    }
+    cmdline = (RECORDINGS / system / "documents/root/etc/kernel/cmdline").read_text().replace("180M,high", "100M,high")
+    found, records = ask(system, {**less, "/etc/kernel/cmdline": cmdline})
+    assert found["02", "crashkernel.configured"]["status"] == "FAIL"
+    (ended,) = [r.data for r in records if r.kind == "notebook" and r.stage.startswith("02")]
+    assert ended["error_name"] == "UnsupportedHost"
+    assert "sdbootutil" in ended["error_text"]
+    assert "kdumptool commandline -u" in ended["error_text"]
 
 
 def test_case_3_use_kdump_0_with_a_green_service(ask: Ask) -> None:
