@@ -5,6 +5,7 @@ from __future__ import annotations
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.debian import Debian
 from kdumpkit.distributions.enterprise_linux import EnterpriseLinux
+from kdumpkit.distributions.suse import Suse
 from kdumpkit.distributions.unsupported import Unsupported
 from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.unknown import Unknown
@@ -12,7 +13,7 @@ from kdumpkit.facts.unknown import Unknown
 __all__ = ["FAMILIES", "Distribution", "distribution_for", "families"]
 
 #: every family that the kit changes hosts of
-FAMILIES: tuple[type[Distribution], ...] = (Debian, EnterpriseLinux)
+FAMILIES: tuple[type[Distribution], ...] = (Debian, EnterpriseLinux, Suse)
 
 
 def families() -> tuple[str, ...]:

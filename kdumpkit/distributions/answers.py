@@ -186,3 +186,5 @@ class DumpCandidate:
     size_bytes: int
     modified_at: float
     dmesg_path: str | None
+    #: what the distribution itself noted beside the dump; "" where it notes nothing
+    note: str = ""

@@ -29,7 +29,7 @@ from kdumpkit.distributions.crashkernel_sizes import recommend
 from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, grub_remedy
 from kdumpkit.distributions.kdump_tools_kexec import capture_files, kexec_load
 from kdumpkit.distributions.kdump_tools_settings import edit_kdump_tools
-from kdumpkit.distributions.support import Proof, Support
+from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts import grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
@@ -65,6 +65,8 @@ class Debian(Distribution):
     ids: ClassVar[frozenset[str]] = frozenset({"debian", "ubuntu"})
     support: ClassVar[tuple[Support, ...]] = (
         Support("Debian 12, x86_64", "BIOS, GRUB, root on a partition", Proof.CRASHED, "debian"),
+        Support("Ubuntu 24.04, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "ubuntu-24.04", CHECKS_ONLY),
+        Support("Ubuntu 26.04, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "ubuntu-26.04", CHECKS_ONLY),
     )
 
     @property

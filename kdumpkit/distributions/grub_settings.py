@@ -19,6 +19,8 @@ _ASSIGNMENT = re.compile(
     re.VERBOSE,
 )
 _TOKEN = re.compile(r"(?P<gap>\s*)(?<!\S)crashkernel=\S*")
+#: the command line of the Xen hypervisor, whose crashkernel= has a grammar of its own and is no kernel's
+_OF_XEN = re.compile(r"\s*(?:export\s+)?GRUB_CMDLINE_XEN\w*\+?=")
 
 
 def _decode(content: bytes) -> str:
@@ -32,7 +34,7 @@ def _encode(text: str) -> bytes:
 
 def _carries_token(line: str) -> bool:
     # a line that is not understood counts: it has to be refused, not passed over
-    if "crashkernel=" not in line or line.lstrip().startswith("#"):
+    if "crashkernel=" not in line or line.lstrip().startswith("#") or _OF_XEN.match(line):
         return False
     match = _ASSIGNMENT.match(line.rstrip("\r"))
     return match is None or "$(" in line or _TOKEN.search(_body(match)) is not None

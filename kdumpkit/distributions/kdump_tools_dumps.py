@@ -14,7 +14,7 @@ from kdumpkit.errors import ParameterError
 
 #: NFS and ssh targets put the host's name or address before the stamp
 _DIRECTORY = re.compile(r"(?:.+-)?(?P<stamp>[0-9]{12})")
-_EXTENSION = r"(?:\.(?:gz|bz2|lz4|xz))?"
+_EXTENSION = r"(?:\.(?:gz|bz2|lz4|xz|zst))?"
 _FINISHED = re.compile(r"(?:dump|vmcore)\.[0-9]{12}" + _EXTENSION)
 _INCOMPLETE = re.compile(r"(?:dump|vmcore)-incomplete" + _EXTENSION)
 _DMESG = re.compile(r"dmesg\.[0-9]{12}")

@@ -22,6 +22,10 @@ class Proof(StrEnum):
     DOCUMENTS = "written from documents and replayed"
 
 
+#: what such recordings leave out
+CHECKS_ONLY = "checks only; no such host was changed or crashed"
+
+
 @dataclass(frozen=True)
 class Support:
     """One system: which one, how it boots, what proves it, and what the proof leaves out.

@@ -74,7 +74,7 @@ class GrubConfig:
 
 _LINUX = ("linux", "linux16", "linuxefi")
 _INITRD = ("initrd", "initrd16", "initrdefi")
-_KERNEL_NAME = re.compile(r"(?:vmlinuz|vmlinux|kernel)-(.+?)(?:\.efi\.signed)?")
+_KERNEL_NAME = re.compile(r"(?:vmlinuz|vmlinux|kernel|[Ii]mage)-(.+?)(?:\.efi\.signed)?")
 _RECOVERY_WORDS = ("single", "recovery")
 
 

@@ -56,11 +56,11 @@ class Analysis(Stage):
             reason = "the panic test of this run left no dump that was finished"
             return StepReport(title, findings=(Finding("dump.found", Status.FAIL, reason, "see stage 05"),))
         target = self.known(self.survey.dump_target)
+        if target.kind.on_network:
+            reason = f"dumps go to {target.remote} by {target.kind}: kdumpkit analyse reads one that was fetched"
+            return StepReport(title, findings=(Finding("dump.found", Status.SKIP, reason),))
         if target.directory is None:
             reason = "the settings name no directory on this host for dumps"
-            if target.remote is not None:
-                reason = f"dumps go to {target.remote} by {target.kind}: kdumpkit analyse reads one that was fetched"
-                return StepReport(title, findings=(Finding("dump.found", Status.SKIP, reason),))
             return StepReport(title, findings=(Finding("dump.found", Status.UNKNOWN, reason),))
         dumps = list_dumps(self.target, self.distribution, target.directory)
         finished = [dump for dump in dumps if dump.state is DumpState.FINISHED]

@@ -68,7 +68,7 @@ class GrubCrashkernel(Stage):
             ("source", recommended.source),
             ("to be set", f"crashkernel={value}" + (" (the parameter crashkernel)" if given else " (as recommended)")),
         )
-        return StepReport("Size", facts=facts, findings=(self._judge_size(value, recommended, request.size_bytes),))
+        return StepReport("Size", facts=facts, findings=(self._judge_size(value, recommended, request.total_bytes),))
 
     def _judge_size(self, value: str, recommended: CrashkernelRecommendation, size_bytes: int) -> Finding:
         name = "crashkernel.size"

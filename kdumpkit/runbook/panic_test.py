@@ -221,7 +221,10 @@ class PanicTest(Stage):
         new = [dump for dump in dumps if (dump.path or dump.directory) not in known]
         finding = _judge_new_dumps(new, directory, self.parameters.host)
         finished = [dump for dump in new if dump.state is DumpState.FINISHED]
-        facts: list[tuple[str, str]] = [(dump.directory, f"{dump.state}, {size_text(dump.size_bytes)}") for dump in new]
+        facts: list[tuple[str, str]] = [
+            (dump.directory, f"{dump.state}, {size_text(dump.size_bytes)}" + (f" ({dump.note})" if dump.note else ""))
+            for dump in new
+        ]
         if finished:
             dump = finished[-1]
             self.keep(dump_path=dump.path, dump_size_bytes=dump.size_bytes, dmesg_path=dump.dmesg_path)
@@ -325,11 +328,12 @@ def _judge_new_dumps(new: list[DumpCandidate], directory: str, host: str) -> Fin
         more = f", beside {len(new) - 1} other new entries" if len(new) > 1 else ""
         return Finding(name, Status.PASS, f"{dump.path} is new, {size_text(dump.size_bytes)}{more}")
     states = {dump.state for dump in new}
+    noted = next((f" ({dump.note})" for dump in reversed(new) if dump.note), "")
     if DumpState.INCOMPLETE in states:
-        reason = "a dump was begun and not finished: no room, no memory, or a reset while it was written"
+        reason = f"a dump was begun and not finished: no room, no memory, or a reset while it was written{noted}"
         return Finding(name, Status.FAIL, f"{directory}: {reason}", f"df -h {directory}; look at the console of {host}")
     if DumpState.LOG_ONLY in states:
-        reason = "the log was saved and the dump was not: the capture kernel ran, and writing the dump failed"
+        reason = f"the log was saved and the dump was not: the capture kernel ran, and writing the dump failed{noted}"
         return Finding(name, Status.FAIL, f"{directory}: {reason}", f"df -h {directory}")
     reason = "nothing new: the capture kernel did not start, ran out of memory, or could not reach the dump target"
     return Finding(name, Status.FAIL, f"{directory}: {reason}", f"look at the console of {host} from the panic on")

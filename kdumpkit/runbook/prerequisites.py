@@ -12,6 +12,7 @@ from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.debug_symbols import check_debug_symbols
 from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
 from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.kept_free import check_kept_free
 from kdumpkit.checks.kernels import check_newest_is_running, check_running_is_default, check_second_kernel
 from kdumpkit.checks.packages import check_packages
 from kdumpkit.checks.sysctls import check_sysctls
@@ -183,7 +184,11 @@ class Prerequisites(Stage):
         return StepReport(
             "Dump target",
             facts=tuple(facts),
-            findings=(check_dump_file_system(target), check_dump_space(target, memory)),
+            findings=(
+                check_dump_file_system(target),
+                check_dump_space(target, memory),
+                *check_kept_free(self.survey.settings, target, memory),
+            ),
         )
 
     @step
