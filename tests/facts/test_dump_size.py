@@ -32,10 +32,10 @@ NON_PRI_CACHE\t147613          \tyes\t\tCache pages without private flag
 PRI_CACHE\t3847            \tyes\t\tCache pages with private flag
 USER\t\t15276           \tyes\t\tUser process pages
 FREE\t\t15809884        \tyes\t\tFree pages
-KERN_DATA\t459950          \tno\t\tDumpable kernel data 
+KERN_DATA\t459950          \tno\t\tDumpable kernel data
 
-page size:\t\t4096            
-Total pages on system:\t16512804        
+page size:\t\t4096
+Total pages on system:\t16512804
 Total size on system:\t67636445184      Byte
 
 """
@@ -49,10 +49,10 @@ NON_PRI_CACHE   86248                   yes             Cache pages without priv
 PRI_CACHE       11756                   yes             Cache pages with private flag
 USER            38352                   yes             User process pages
 FREE            747034                  yes             Free pages
-KERN_DATA       73160                   no              Dumpable kernel data 
+KERN_DATA       73160                   no              Dumpable kernel data
 
-page size:              4096            
-Total pages on system:  977314          
+page size:              4096
+Total pages on system:  977314
 Total size on system:   4003078144       Byte
 """
 #: said by makedumpfile 1.7.2 where there is no /proc/kcore
