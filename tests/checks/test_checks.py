@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kdumpkit.checks.boot import check_rebooted
+from kdumpkit.checks.capture_time import CaptureTime
 from kdumpkit.checks.crashkernel import check_crashkernel_configured, check_crashkernel_tokens, check_reservation
 from kdumpkit.checks.debug_symbols import check_debug_symbols
 from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
@@ -515,7 +516,8 @@ def test_watchdog_budget(watchdogs: Any, thresh: Any, status: Status, word: str)
 
 
 def test_watchdog_budget_by_measured_times() -> None:
-    agrees(check_watchdog_budget(facts.watchdogs(60), 10, capture_s=30), PASS, "30 s for the capture")
+    measured = CaptureTime(30.0, "measured by run 20261123T064506Z")
+    agrees(check_watchdog_budget(facts.watchdogs(60), 10, measured), PASS, "30 s (measured by run 20261123T064506Z)")
 
 
 # boot
