@@ -5,7 +5,8 @@ from __future__ import annotations
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
 from kdumpkit.facts.dump_size import HIGHEST_LEVEL, CoreCollector, DumpSizeBounds, MemoryUsage
-from kdumpkit.facts.dump_target import DumpTarget, DumpTargetKind, FileSystemSpace
+from kdumpkit.facts.dump_target import DumpTarget, FileSystemSpace
+from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.reading import records_of
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown

@@ -7,7 +7,8 @@ import pytest
 from kdumpkit.checks.dump_size import check_dump_fits
 from kdumpkit.checks.finding import Status
 from kdumpkit.facts.dump_size import CoreCollector, DumpSizeBounds, MemoryUsage, PageClass
-from kdumpkit.facts.dump_target import DumpTarget, DumpTargetKind, FileSystemSpace
+from kdumpkit.facts.dump_target import DumpTarget, FileSystemSpace
+from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.unknown import Unknown, Why
 
 from . import facts
