@@ -22,7 +22,7 @@ from kdumpkit.errors import ParameterError
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
 _CRASHKERNEL = re.compile(r"[0-9A-Za-z:,@-]{0,200}")
 
-Mode = Literal["check", "plan", "apply"]
+Mode = Literal["check", "plan", "apply", "rollback"]
 
 
 class Parameters(BaseModel):
@@ -34,7 +34,9 @@ class Parameters(BaseModel):
     transport: Literal["ssh", "local"] = Field("local", description="how the host is reached; a panic needs ssh")
     ssh_destination: str = Field("", description="what ssh is called with; empty: the host's name")
     ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
-    mode: Mode = Field("check", description="check reads only, plan shows every change, apply makes them")
+    mode: Mode = Field(
+        "check", description="check reads only, plan shows every change, apply makes them, rollback takes them back"
+    )
     consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
     crashkernel: str = Field(
         "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
@@ -49,6 +51,9 @@ class Parameters(BaseModel):
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
     evidence_dir: str = Field("", description="where evidence goes, here; empty: ./evidence")
     run_id: str = Field("", description="a run to go on with; empty: the newest that is not finished, or a new one")
+    rollback_run: str = Field(
+        "", description="mode rollback: the run that is taken back; empty: the newest that changed the host"
+    )
     console_log: str = Field("", description="a file here that receives the host's serial console; empty: none")
     signing_key: str = Field("", description="path of an SSH key that signs the manifest; empty: not signed")
     boot_timeout_s: int = Field(900, ge=30, le=7200, description="longest wait for the host after a reboot, seconds")
@@ -74,7 +79,7 @@ class Parameters(BaseModel):
             raise ValueError("letters, digits, dots, hyphens and underscores only, with a letter or digit at both ends")
         return value
 
-    @field_validator("run_id")
+    @field_validator("run_id", "rollback_run")
     @classmethod
     def _run_id_is_a_name(cls, value: str) -> str:
         if value and not _HOST_NAME.fullmatch(value):

@@ -22,11 +22,12 @@ from kdumpkit.facts.survey import read_loaded
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import Absent, FileContent, read_files
-from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.rollback import ChangingStage
+from kdumpkit.runbook.stage import step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
 
-class KexecLoad(Stage):
+class KexecLoad(ChangingStage):
     """Loads the capture kernel and proves that it can be loaded and unloaded."""
 
     name: ClassVar[str] = "04-kexec-load"

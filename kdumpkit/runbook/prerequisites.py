@@ -20,11 +20,12 @@ from kdumpkit.facts.debug_symbols import DebugSymbols
 from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.rollback import ChangingStage
+from kdumpkit.runbook.stage import step
 from kdumpkit.runbook.step import StepReport
 
 
-class Prerequisites(Stage):
+class Prerequisites(ChangingStage):
     """Looks at everything, installs what is missing."""
 
     name: ClassVar[str] = "01-prerequisites"
