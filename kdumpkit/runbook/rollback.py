@@ -114,6 +114,8 @@ def _reservation(stage: Stage) -> tuple[Finding, ...]:
     id = "rollback.reservation"
     kexec = read_kexec_crash(stage.target)
     size = kexec.size_bytes
+    if isinstance(size, Unknown) and size.absent:
+        return (Finding(id, Status.SKIP, "This kernel knows no reservation for a capture kernel.", "", kexec.records),)
     if isinstance(size, Unknown):
         return (unknown_finding(id, "how much this boot has reserved", size),)
     if size == 0:
