@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kdumpkit.command import Command
+from kdumpkit.distributions import capture_inputs
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -181,6 +182,14 @@ class Distribution(ABC):
     @abstractmethod
     def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
         """The kernel and kdump initramfs for this release, by the settings where they name them."""
+
+    def capture_inputs(self, release: str) -> tuple[str, ...]:
+        """Files and directories that the capture initramfs is built from; () where that is not known."""
+        return capture_inputs.capture_inputs(self.family, release)
+
+    def rebuild_remedy(self, release: str) -> str:
+        """A line to paste that builds the capture initramfs anew and loads it; "" where that is not known."""
+        return capture_inputs.rebuild_remedy(self.family, release)
 
     @abstractmethod
     def kexec_load(

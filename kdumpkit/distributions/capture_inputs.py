@@ -30,10 +30,25 @@ ENTERPRISE_LINUX = (
 SUSE = ("/etc/sysconfig/kdump", "/etc/fstab", "/etc/dracut.conf", "/etc/dracut.conf.d")
 
 
+_INPUTS = {"debian": DEBIAN, "enterprise linux": ENTERPRISE_LINUX, "suse": SUSE}
+#: builds the capture initramfs of a release anew, also where it is there, and loads it
+_REBUILD = {
+    "debian": "/etc/kernel/postinst.d/kdump-tools {release} && systemctl restart kdump-tools.service",
+    # kdumpctl compares times; EL 7 has no `kdumpctl rebuild`
+    "enterprise linux": "touch /etc/kdump.conf && systemctl restart kdump.service",
+    "suse": "mkdumprd -f && systemctl restart kdump.service",
+}
+
+
 def capture_inputs(family: str, release: str) -> tuple[str, ...]:
     """The paths for a family's running kernel; () where nothing is known about the family.
 
     ``release`` adds the list of its modules, which is written anew when a driver is installed.
     """
-    own = {"debian": DEBIAN, "el": ENTERPRISE_LINUX, "suse": SUSE}.get(family, ())
+    own = _INPUTS.get(family, ())
     return (*own, f"/lib/modules/{release}/modules.dep") if own else ()
+
+
+def rebuild_remedy(family: str, release: str) -> str:
+    """A line to paste that builds the capture initramfs anew and loads it; "" where it is not known."""
+    return _REBUILD.get(family, "").format(release=release)

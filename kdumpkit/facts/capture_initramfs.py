@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdumpkit.command import Command
-from kdumpkit.facts.directory_tree import DirectoryTree, FoundFile, parse_find
+from kdumpkit.facts.directory_tree import DIRECTORIES, DirectoryTree, FoundFile, parse_find
 from kdumpkit.facts.reading import answered, record_numbers, records_of
-from kdumpkit.facts.unknown import Unknown
+from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
 
 _FORMAT = r"%Y\t%s\t%T@\t%p\t%l\0"
@@ -100,6 +100,8 @@ def capture_initramfs_from(
         return tree
     if isinstance(inputs, Unknown):
         return inputs
+    if path.rpartition("/")[0] not in DIRECTORIES:
+        return Unknown(path, Why.NOT_ANSWERED, f"only {', '.join(DIRECTORIES)} are looked into", tree.records)
     file, kernel = _behind(tree, path), _behind(tree, kernel_path)
     found = inputs[0]
     if kernel is not None and kernel.path not in {other.path for other in found}:

@@ -25,7 +25,7 @@ from kdumpkit.hosts.base import Host
 MACHINE, RELEASE, BUILD_ID, COMMAND_LINE = "machine", "kernel release", "kernel build id", "command line"
 KERNEL, INITRAMFS, SETTINGS = "capture kernel", "capture initramfs", "settings"
 PACKAGE = "package"
-#: the value of a file that is not there
+#: the value of what is not there
 ABSENT = "absent"
 
 
@@ -114,7 +114,8 @@ def fingerprint_of(
     found: list[tuple[str, str | Unknown]] = [
         (MACHINE, boot if isinstance(boot, Unknown) else _digest_of(boot.machine_id)),
         (RELEASE, uname if isinstance(uname, Unknown) else uname.release),
-        (BUILD_ID, build_id if isinstance(build_id, Unknown) else build_id.build_id),
+        # kernels may be built without one; what is not there then and now is the same
+        (BUILD_ID, build_id if isinstance(build_id, Unknown) and not build_id.absent else _build_id(build_id)),
         (COMMAND_LINE, _digest_of(command_line if isinstance(command_line, Unknown) else command_line.text)),
         *(
             (name, digests if isinstance(digests, Unknown) else digests.digests.get(path) or ABSENT)
@@ -131,6 +132,10 @@ def fingerprint_of(
         {name: value.sentence() for name, value in found if isinstance(value, Unknown)},
         records_of(boot, uname, build_id, command_line, packages, digests),
     )
+
+
+def _build_id(build_id: KernelBuildId | Unknown) -> str:
+    return ABSENT if isinstance(build_id, Unknown) else build_id.build_id
 
 
 def _digest_of(text: str | Unknown) -> str | Unknown:

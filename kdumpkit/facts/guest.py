@@ -80,12 +80,19 @@ CPUINFO = "/proc/cpuinfo"
 
 
 def parse_cpu_flags(data: bytes) -> frozenset[str]:
-    """The first processor's ``flags`` (x86) or ``Features`` (aarch64, s390x). Raises ParseError where it has none."""
+    """The first processor's ``flags`` (x86) or ``Features`` (aarch64, s390x); empty on machines without (ppc64le).
+
+    Raises ParseError where it is no list of processors.
+    """
+    processors = False
     for line in decoded(data, CPUINFO).split("\n"):
         name, colon, value = line.partition(":")
         if colon and name.strip().lower() in ("flags", "features"):
             return frozenset(value.split())
-    raise ParseError(f"{CPUINFO} has no line of flags")
+        processors = processors or name.strip() == "processor"
+    if not processors:
+        raise ParseError(f"{CPUINFO} names no processor")
+    return frozenset()
 
 
 def read_cpu_flags(host: Host) -> tuple[frozenset[str], tuple[int, ...]] | Unknown:

@@ -103,6 +103,10 @@ def test_unknown_stays_unknown() -> None:
     denied = Unknown("find", Why.NOT_PERMITTED, "", (7,))
     assert capture_initramfs_from(denied, *LINKS, ((), ())) is denied
     assert capture_initramfs_from(TREE, *LINKS, denied) is denied
+    # what lies where nobody looked is not absent
+    elsewhere = capture_initramfs_from(TREE, "/srv/kdump/initrd.img", LINKS[1], ((), ()))
+    assert isinstance(elsewhere, Unknown)
+    assert not elsewhere.absent
 
 
 def test_reading_the_inputs(tree: TreeHost, tmp_path: Path) -> None:

@@ -39,11 +39,12 @@ def made(
     packages: Packages | Unknown = PACKAGES,
     machine_id: str | Unknown = "m" * 32,
     words: bytes = b"root=UUID=6f7c crashkernel=256M",
+    build_id: KernelBuildId | Unknown = KernelBuildId("/sys/kernel/notes", "ab" * 20, (3,)),  # noqa: B008
 ) -> Fingerprint:
     return fingerprint_of(
         boot=BootIdentity("boot", 1.0, machine_id, (1,)),
         uname=Uname("web01", "6.1.0-56-amd64", "#1 SMP", "x86_64", (2,)),
-        build_id=KernelBuildId("/sys/kernel/notes", "ab" * 20, (3,)),
+        build_id=build_id,
         command_line=parse_kernel_command_line(words, (4,)),
         packages=packages,
         digests=digests,
@@ -80,6 +81,11 @@ def test_what_is_not_known_is_told_and_is_no_part() -> None:
     }
     assert found.unknown["package"] == "sha256sum: not permitted"
     assert not set(found.unknown) & set(found.parts)
+
+
+def test_a_kernel_without_a_build_id_has_none_and_one_that_hides_it_is_unknown() -> None:
+    assert made(build_id=Unknown("/sys/kernel/notes", Why.ABSENT)).parts["kernel build id"] == "absent"
+    assert "kernel build id" in made(build_id=DENIED).unknown
 
 
 def test_a_secret_on_the_command_line_makes_no_difference() -> None:

@@ -39,7 +39,9 @@ def test_flags_of_a_processor() -> None:
     # s390x
     assert parse_cpu_flags(b"vendor_id       : IBM/S390\nfeatures\t: esan3 zarch\n") == {"esan3", "zarch"}
     assert parse_cpu_flags(b"flags\t\t:\n") == frozenset()
-    for data in (b"", b"processor\t: 0\n"):
+    # ppc64le has none
+    assert parse_cpu_flags(b"processor\t: 0\ncpu\t\t: POWER9\n") == frozenset()
+    for data in (b"", b"model name\t: x\n"):
         with pytest.raises(ParseError):
             parse_cpu_flags(data)
 

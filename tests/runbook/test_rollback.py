@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
 from kdumpkit.checks.finding import Status
-from kdumpkit.command import Command, CommandResult, command
+from kdumpkit.command import command
 from kdumpkit.errors import GateClosed
 from kdumpkit.evidence.rollback_source import CHANGE, TAKEN_BACK
 from kdumpkit.evidence.transcript import read_transcript
-from kdumpkit.hosts.base import Fetched, Host, Progress
-from kdumpkit.hosts.local import LocalHost
 from kdumpkit.runbook import session as session_module
 from kdumpkit.runbook.grub_crashkernel import GrubCrashkernel
 from kdumpkit.runbook.session import ENV_REPLAY, ENV_RUN_DIR
 from kdumpkit.runbook.step import StepReport
 
+from .hosts import Folder
+
 HOST = {"host": "web01", "transport": "ssh", "consent": "web01"}
 #: with a secret: the record has it masked, and digests must not be made of what the record has
 OLD, NEW = b"GRUB_DEFAULT=0\n# password=geheim\n", b"GRUB_DEFAULT=saved\n# password=geheim\n"
-SYSTEM = b"web01 6.1.0-56-amd64 #1 SMP Debian x86_64\nID=debian\nVERSION_ID=12\n"
-
-
-class Folder(Host):
-    """This machine, with the kit's places on a host in a folder, a name of its own, and one file of /sys."""
-
-    name = "web01"
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.ran: list[str] = []
-
-    def run(self, command: Command) -> CommandResult:
-        self.ran.append(command.shown())
-        if command.title == "uname and os-release":
-            return CommandResult(command, 0, SYSTEM, b"", 0.0, 0.0)
-        argv = tuple(self._inside(word) for word in command.argv)
-        result = LocalHost().run(replace(command, argv=argv))
-        stdout = result.stdout.replace(str(self.root).encode(), b"")
-        return CommandResult(command, result.exit_status, stdout, result.stderr, 0.0, 0.0)
-
-    def _inside(self, word: str) -> str:
-        places = ("/run/kdumpkit", "/var/backups/", "/etc/", "/boot/", "/sys/", "/proc/")
-        return str(self.root) + word if word.startswith(places) else word
-
-    def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
-        raise NotImplementedError
 
 
 @pytest.fixture
