@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kdumpkit.errors import ParameterError
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_-]{0,200}")
 _CRASHKERNEL = re.compile(r"[0-9A-Za-z:,@-]{0,200}")
 
 Mode = Literal["check", "plan", "apply", "rollback"]
@@ -46,6 +47,15 @@ class Parameters(BaseModel):
         "", description="command that the host is to write dumps with; empty: what its settings say"
     )
     dump_level: int = Field(0, ge=0, le=31, description="pages left out of dumps, makedumpfile's -d; 0: as it is set")
+    panic_policy: Literal["production", "test", "as-shipped"] = Field(
+        "production", description="which panic sysctls are right; as-shipped only shows them"
+    )
+    second_kernel: Literal["install", "keep"] = Field(
+        "install", description="keep installs none where there is one kernel alone"
+    )
+    default_kernel: str = Field("", description="the release that each boot is to start; empty: as it is")
+    boot_once: str = Field("", description="the release that the next boot alone is to start; empty: the default")
+    remove_kernel: str = Field("", description="the release that is to be removed; empty: none")
     load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
     vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
@@ -84,6 +94,13 @@ class Parameters(BaseModel):
     def _run_id_is_a_name(cls, value: str) -> str:
         if value and not _HOST_NAME.fullmatch(value):
             raise ValueError("the name of a folder under evidence/<host>/, such as 20261123T051500Z")
+        return value
+
+    @field_validator("default_kernel", "boot_once", "remove_kernel")
+    @classmethod
+    def _kernel_is_a_release(cls, value: str) -> str:
+        if value and not _RELEASE.fullmatch(value):
+            raise ValueError("a kernel release as `uname -r` prints it, such as 6.1.0-55-amd64")
         return value
 
     @field_validator("crashkernel")
