@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kdumpkit.errors import ParameterError
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_-]{0,200}")
 _CRASHKERNEL = re.compile(r"[0-9A-Za-z:,@-]{0,200}")
 
-Mode = Literal["check", "plan", "apply"]
+Mode = Literal["check", "plan", "apply", "rollback"]
 
 
 class Parameters(BaseModel):
@@ -34,7 +35,9 @@ class Parameters(BaseModel):
     transport: Literal["ssh", "local"] = Field("local", description="how the host is reached; a panic needs ssh")
     ssh_destination: str = Field("", description="what ssh is called with; empty: the host's name")
     ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
-    mode: Mode = Field("check", description="check reads only, plan shows every change, apply makes them")
+    mode: Mode = Field(
+        "check", description="check reads only, plan shows every change, apply makes them, rollback takes them back"
+    )
     consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
     crashkernel: str = Field(
         "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
@@ -44,11 +47,23 @@ class Parameters(BaseModel):
         "", description="command that the host is to write dumps with; empty: what its settings say"
     )
     dump_level: int = Field(0, ge=0, le=31, description="pages left out of dumps, makedumpfile's -d; 0: as it is set")
+    panic_policy: Literal["production", "test", "as-shipped"] = Field(
+        "production", description="which panic sysctls are right; as-shipped only shows them"
+    )
+    second_kernel: Literal["install", "keep"] = Field(
+        "install", description="keep installs none where there is one kernel alone"
+    )
+    default_kernel: str = Field("", description="the release that each boot is to start; empty: as it is")
+    boot_once: str = Field("", description="the release that the next boot alone is to start; empty: the default")
+    remove_kernel: str = Field("", description="the release that is to be removed; empty: none")
     load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
     vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
     evidence_dir: str = Field("", description="where evidence goes, here; empty: ./evidence")
     run_id: str = Field("", description="a run to go on with; empty: the newest that is not finished, or a new one")
+    rollback_run: str = Field(
+        "", description="mode rollback: the run that is taken back; empty: the newest that changed the host"
+    )
     console_log: str = Field("", description="a file here that receives the host's serial console; empty: none")
     signing_key: str = Field("", description="path of an SSH key that signs the manifest; empty: not signed")
     boot_timeout_s: int = Field(900, ge=30, le=7200, description="longest wait for the host after a reboot, seconds")
@@ -74,11 +89,18 @@ class Parameters(BaseModel):
             raise ValueError("letters, digits, dots, hyphens and underscores only, with a letter or digit at both ends")
         return value
 
-    @field_validator("run_id")
+    @field_validator("run_id", "rollback_run")
     @classmethod
     def _run_id_is_a_name(cls, value: str) -> str:
         if value and not _HOST_NAME.fullmatch(value):
             raise ValueError("the name of a folder under evidence/<host>/, such as 20261123T051500Z")
+        return value
+
+    @field_validator("default_kernel", "boot_once", "remove_kernel")
+    @classmethod
+    def _kernel_is_a_release(cls, value: str) -> str:
+        if value and not _RELEASE.fullmatch(value):
+            raise ValueError("a kernel release as `uname -r` prints it, such as 6.1.0-55-amd64")
         return value
 
     @field_validator("crashkernel")

@@ -40,6 +40,8 @@ class Done:
     result: CommandResult | None = None
     #: False: the command failed, and had written these files all the same
     finished: bool = True
+    #: where the original of each of ``files`` that was there is kept: path, backup
+    kept: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def apply_plan(
 
     A file is written only if it still is what the plan was made from; its original goes to
     ``<backup_root>/<backup_suffix>/<path>`` first (``.2`` is added where that is taken), the new content replaces it
-    in one step and is read back. A command must end with an accepted status. ``on_done`` is called after each change.
+    in one step and is read back. A command must end with an accepted status. ``on_done`` is called after each change,
+    also after a command that failed and had written files all the same.
 
     Stops at the first failure and raises it, with what had been done in its message, the commands to undo that in its
     hint, and the same as a value from :func:`partly_applied`: GateClosed (a file is not what the plan was made from),
@@ -90,6 +93,8 @@ def apply_plan(
             done = _write(host, change, backup) if isinstance(change, FileChange) else _run(host, change, backup, made)
         except KdumpkitError as error:
             _tell(error, plan, number, Applied(plan.title, tuple(made)))
+            if on_done is not None and made and not made[-1].finished:
+                on_done(made[-1])
             raise
         made.append(done)
         if on_done is not None:
@@ -143,7 +148,8 @@ def _write(host: Host, change: FileChange, backup_directory: str) -> Done:
     else:
         write_file(host, change.path, change.after, mode=mode if mode is not None else change.mode)
     kept = replace(change, mode=mode if mode is not None else change.mode)
-    return Done(change, (kept,), backups, (undo,))
+    where = tuple((change.path, backup) for backup in backups)
+    return Done(change, (kept,), backups, (undo,), kept=where)
 
 
 def _run(host: Host, change: CommandChange, backup_directory: str, made: list[Done]) -> Done:
@@ -162,11 +168,13 @@ def _run(host: Host, change: CommandChange, backup_directory: str, made: list[Do
         except HostError:
             files = ()
         if files:
-            made.append(Done(change, files, tuple(backups.values()), _restores(files, backups), None, False))
+            kept = tuple(backups.items())
+            made.append(Done(change, files, tuple(backups.values()), _restores(files, backups), None, False, kept))
         raise
     files = _rewritten(host, before)
     undo = (change.undo,) if change.undo is not None else ()
-    return Done(change, files, tuple(backups.values()), (*undo, *_restores(files, backups)), result)
+    restores = (*undo, *_restores(files, backups))
+    return Done(change, files, tuple(backups.values()), restores, result, kept=tuple(backups.items()))
 
 
 def _rewritten(host: Host, before: dict[str, tuple[bytes | None, int | None]]) -> tuple[FileChange, ...]:

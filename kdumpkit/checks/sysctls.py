@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
 from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.unknown import Unknown
 
 
-def check_sysctls(sysctls: PanicSysctls) -> tuple[Finding, ...]:
-    """``sysctl.panic_on_oops``, ``sysctl.panic``, ``sysctl.lockups`` and ``sysrq.trigger``."""
-    return (_panic_on_oops(sysctls), _panic(sysctls), _lockups(sysctls), _sysrq(sysctls))
+class PanicPolicy(StrEnum):
+    """What is to become a panic. PRODUCTION: what a machine does not recover from. TEST: all that smells.
+
+    AS_SHIPPED: nothing is asked for, values are only shown.
+    """
+
+    PRODUCTION = "production"
+    TEST = "test"
+    AS_SHIPPED = "as-shipped"
+
+
+#: settings beside oops, panic and lockups, with what goes wrong where the value is another one
+_ALSO: Mapping[PanicPolicy, Mapping[str, tuple[int, str]]] = {
+    PanicPolicy.PRODUCTION: {
+        "hung_task_panic": (0, "storage that is slow for two minutes would crash the machine"),
+        "panic_on_warn": (0, "any kernel warning, some of which a user can cause, would crash the machine"),
+        "panic_on_oom": (0, "running out of memory would crash the machine where killing a process is enough"),
+    },
+    PanicPolicy.TEST: {
+        "hung_task_panic": (1, "a task that hangs for two minutes would leave no dump"),
+        "panic_on_warn": (1, "a kernel warning would leave no dump"),
+        "unknown_nmi_panic": (1, "the NMI button of a machine that hangs would leave no dump"),
+        "panic_on_oom": (0, "running out of memory would crash the machine where killing a process is enough"),
+    },
+    PanicPolicy.AS_SHIPPED: {},
+}
+
+
+def check_sysctls(sysctls: PanicSysctls, policy: PanicPolicy = PanicPolicy.PRODUCTION) -> tuple[Finding, ...]:
+    """``sysctl.panic_on_oops``, ``sysctl.panic``, ``sysctl.lockups``, ``sysctl.policy`` and ``sysrq.trigger``."""
+    judged = [_panic_on_oops(sysctls), _panic(sysctls), _lockups(sysctls)]
+    if policy is PanicPolicy.AS_SHIPPED:
+        judged = [_shown_only(finding) for finding in judged]
+    return (*judged, _policy(sysctls, policy), _sysrq(sysctls))
+
+
+def _shown_only(finding: Finding) -> Finding:
+    if finding.status is not Status.WARN:
+        return finding
+    return Finding(finding.id, Status.SKIP, f"As shipped: {finding.reason}", "", finding.records)
+
+
+def _policy(sysctls: PanicSysctls, policy: PanicPolicy) -> Finding:
+    id = "sysctl.policy"
+    asked = _ALSO[policy]
+    if not asked:
+        names = ("hung_task_panic", "panic_on_warn", "panic_on_oom", "unknown_nmi_panic")
+        values = {name: getattr(sysctls, name) for name in names}
+        shown = ", ".join(f"{_sysctl(name)} is {value}" for name, value in values.items() if isinstance(value, int))
+        reason = f"As shipped: {shown or 'this kernel has none of them, or none could be read'}."
+        return Finding(id, Status.SKIP, reason, "", sysctls.records)
+    found = {name: getattr(sysctls, name) for name in asked}
+    unread = next((value for value in found.values() if isinstance(value, Unknown) and not value.absent), None)
+    if unread is not None:
+        return unknown_finding(id, f"whether the policy {policy} holds", unread)
+    # what a kernel is built without cannot be set, and does not panic
+    wrong = {name: value for name, value in found.items() if isinstance(value, int) and value != asked[name][0]}
+    if not wrong:
+        return Finding(id, Status.PASS, f"Nothing else is against the policy {policy}.", "", sysctls.records)
+    told = "; ".join(f"{_sysctl(name)} is {value}: {asked[name][1]}" for name, value in wrong.items())
+    remedy = _set(*(f"{_sysctl(name)} = {asked[name][0]}" for name in wrong))
+    return Finding(id, Status.WARN, f"Against the policy {policy}, {told}.", remedy, sysctls.records)
+
+
+def _sysctl(field: str) -> str:
+    return f"{'vm' if field == 'panic_on_oom' else 'kernel'}.{field}"
 
 
 def _set(*assignments: str) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from kdumpkit.checks.capture_time import ASSUMED, CaptureTime
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.facts.watchdog import Watchdogs
 
-#: boot of the capture kernel and dump as measured on one server in the field (71 s and 29 s)
-EXPECTED_CAPTURE_S = 100.0
-
 
 def check_watchdog_budget(
-    watchdogs: Watchdogs | Unknown, watchdog_thresh_s: int | Unknown, *, capture_s: float = EXPECTED_CAPTURE_S
+    watchdogs: Watchdogs | Unknown, watchdog_thresh_s: int | Unknown, capture: CaptureTime = ASSUMED
 ) -> Finding:
     """``watchdog.budget``: the shortest running watchdog against lockup detection plus capture.
 
-    ``capture_s``: from the panic until the dump is written, better measured than expected. FAIL where the watchdog
-    bites before a lockup is even noticed.
+    ``capture``: from the panic until the dump is written, better measured than assumed. FAIL where the watchdog bites
+    before a lockup is even noticed.
     """
     id = "watchdog.budget"
     if isinstance(watchdogs, Unknown):
@@ -47,9 +45,9 @@ def check_watchdog_budget(
         return unknown_finding(id, "how soon a lockup is noticed", watchdog_thresh_s)
     # a soft lockup is called after twice the threshold; without a detector there is nothing to wait for
     lockup_s = 2.0 * watchdog_thresh_s if isinstance(watchdog_thresh_s, int) else 0.0
-    shortest, budget = min(timeouts), lockup_s + capture_s
+    shortest, budget = min(timeouts), lockup_s + capture.seconds
     seen = f"The hardware watchdog bites after {shortest:g} s"
-    needed = f"{lockup_s:g} s until a lockup is noticed and {capture_s:g} s for the capture"
+    needed = f"{lockup_s:g} s until a lockup is noticed and {capture.words()} for the capture"
     remedy = f"set RuntimeWatchdogSec={int(budget) + 1} in /etc/systemd/system.conf, then: systemctl daemon-reexec"
     if shortest < lockup_s:
         reason = f"{seen}, before a lockup is noticed ({lockup_s:g} s): a hang leaves no dump."

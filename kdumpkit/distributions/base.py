@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kdumpkit.command import Command
+from kdumpkit.distributions import capture_inputs
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -24,6 +25,7 @@ from kdumpkit.distributions.answers import (
     SymbolPackages,
 )
 from kdumpkit.distributions.support import Support
+from kdumpkit.errors import UnsupportedHost
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
@@ -125,6 +127,45 @@ class Distribution(ABC):
     def crashkernel_remedy(self, value: str) -> str:
         """A line to paste that makes the next boot ask for ``value`` (one or more tokens), and reboots."""
 
+    # Kernels: a family that does not answer these keeps the kernels that it has
+
+    def edit_default_kernel(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        """What makes each boot start this kernel: edits, then commands; neither where each does already.
+
+        ``files`` as in :meth:`edit_crashkernel`. Raises ParameterError where no entry starts it.
+        """
+        raise self._kernels_unknown("how another kernel becomes the default")
+
+    def edit_boot_once(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        """What makes the next boot alone start this kernel. Raises ParameterError where no entry starts it."""
+        raise self._kernels_unknown("how another kernel is booted once")
+
+    def kernel_owner_command(self, release: str) -> Command:
+        """A read-only command that tells which packages a kernel is from, for :meth:`parse_kernel_owners`."""
+        raise self._kernels_unknown("which packages a kernel is from")
+
+    def parse_kernel_owners(self, text: str, release: str) -> tuple[str, ...]:
+        """The packages that carry this release's kernel and modules; () where it is from none."""
+        raise self._kernels_unknown("which packages a kernel is from")
+
+    def simulated_removal_command(self, packages: tuple[str, ...]) -> Command:
+        """A read-only command that tells what removing these would take along."""
+        raise self._kernels_unknown("how a kernel is removed")
+
+    def parse_simulated_removal(self, text: str) -> tuple[str, ...]:
+        """The packages that would be removed."""
+        raise self._kernels_unknown("how a kernel is removed")
+
+    def remove_kernel_command(self, packages: tuple[str, ...]) -> Command:
+        """Removes these kernel packages. What may not be removed is refused before: ``actions.kernels``."""
+        raise self._kernels_unknown("how a kernel is removed")
+
+    def _kernels_unknown(self, what: str) -> UnsupportedHost:
+        return UnsupportedHost(
+            f"{self.name}: the kit does not know {what} on it yet; nothing was changed",
+            "do it by hand, and leave second_kernel, default_kernel, boot_once and remove_kernel at their defaults",
+        )
+
     # Service and loading
 
     @abstractmethod
@@ -141,6 +182,14 @@ class Distribution(ABC):
     @abstractmethod
     def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
         """The kernel and kdump initramfs for this release, by the settings where they name them."""
+
+    def capture_inputs(self, release: str) -> tuple[str, ...]:
+        """Files and directories that the capture initramfs is built from; () where that is not known."""
+        return capture_inputs.capture_inputs(self.family, release)
+
+    def rebuild_remedy(self, release: str) -> str:
+        """A line to paste that builds the capture initramfs anew and loads it; "" where that is not known."""
+        return capture_inputs.rebuild_remedy(self.family, release)
 
     @abstractmethod
     def kexec_load(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions import kdump_tools_dumps
+from kdumpkit.distributions import debian_kernels, kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -220,6 +220,32 @@ class Debian(Distribution):
 
     def crashkernel_remedy(self, value: str) -> str:
         return grub_remedy(GRUB, value)
+
+    # Kernels
+
+    def edit_default_kernel(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        return debian_kernels.edit_default_kernel(GRUB, files, release)
+
+    def edit_boot_once(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        return debian_kernels.edit_boot_once(GRUB, files, release)
+
+    def kernel_owner_command(self, release: str) -> Command:
+        self._check_release(release)
+        return debian_kernels.kernel_owner_command(release)
+
+    def parse_kernel_owners(self, text: str, release: str) -> tuple[str, ...]:
+        return debian_kernels.parse_kernel_owners(text, release)
+
+    def simulated_removal_command(self, packages: tuple[str, ...]) -> Command:
+        self._check_names(packages)
+        return debian_kernels.simulated_removal_command(packages)
+
+    def parse_simulated_removal(self, text: str) -> tuple[str, ...]:
+        return debian_kernels.parse_simulated_removal(text)
+
+    def remove_kernel_command(self, packages: tuple[str, ...]) -> Command:
+        self._check_names(packages)
+        return debian_kernels.remove_kernel_command(packages)
 
     # Service and loading
 

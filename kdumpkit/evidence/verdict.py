@@ -53,7 +53,12 @@ def judge(records: Sequence[Record], stages: Sequence[str]) -> RunVerdict:
 
     Raises EvidenceError where a record does not hold what its kind says.
     """
-    verdicts = tuple(_judge_stage(records, stage) for stage in stages)
+    planned = next(
+        (record.data["stages"] for record in records if record.kind == "run" and "stages" in record.data), ()
+    )
+    # a run in mode rollback goes through some of the stages only, and in another order
+    wanted = [stage for stage in planned if stage in stages] if planned else stages
+    verdicts = tuple(_judge_stage(records, stage) for stage in wanted)
     errors = [v for v in verdicts if v.error]
     if errors:
         return RunVerdict(ERROR, int(errors[0].error.get("exit_status", 1)), verdicts)

@@ -26,12 +26,14 @@ class Meminfo:
     available_bytes: int | None
     swap_total_bytes: int | None
     cma_total_bytes: int | None
-    #: what the kernel holds for itself: slab, page tables, per-CPU and vmalloc memory, and 64 bytes for each page of
-    #: 4 KiB; None where one of the lines is missing
+    #: what the kernel holds for itself at least: slab, page tables, per-CPU and vmalloc memory, and 64 bytes for each
+    #: page; None where there is no line for slab. Kernels without Percpu (before 4.20) count address space as vmalloc,
+    #: so there that is left out. KernelStack is in VmallocUsed already (CONFIG_VMAP_STACK).
     kernel_bytes: int | None = None
     records: tuple[int, ...] = ()
 
 
+_PAGE_STRUCTURE_BYTES = 64
 _LINE = re.compile(r"([A-Za-z0-9_()]+):\s+([0-9]{1,18}) kB")
 
 
@@ -44,14 +46,16 @@ def parse_meminfo(data: bytes, records: tuple[int, ...] = ()) -> Meminfo:
             sizes.setdefault(found[1], int(found[2]) * 1024)
     if "MemTotal" not in sizes:
         raise ParseError(f"{PATH} has no MemTotal in kB")
-    parts = [sizes.get(name) for name in ("Slab", "PageTables", "Percpu", "VmallocUsed")]
-    kernel_bytes = sum(part or 0 for part in parts) + sizes["MemTotal"] // 64
+    names = ("Slab", "PageTables", "Percpu", "VmallocUsed") if "Percpu" in sizes else ("Slab", "PageTables")
+    # 64 KiB pages on aarch64 have huge pages of 512 MiB; on ppc64le nothing here tells a page's size
+    page_bytes = 65536 if sizes.get("Hugepagesize") == 512 << 20 else 4096
+    kernel_bytes = sum(sizes.get(name, 0) for name in names) + sizes["MemTotal"] // page_bytes * _PAGE_STRUCTURE_BYTES
     return Meminfo(
         total_bytes=sizes["MemTotal"],
         available_bytes=sizes.get("MemAvailable"),
         swap_total_bytes=sizes.get("SwapTotal"),
         cma_total_bytes=sizes.get("CmaTotal"),
-        kernel_bytes=None if None in parts else kernel_bytes,
+        kernel_bytes=kernel_bytes if "Slab" in sizes else None,
         records=records,
     )
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from kdumpkit.facts import (
     boot_id,
+    cluster,
+    fadump,
     firmware,
+    guest,
     iomem,
     kernel_build_id,
     kernel_command_line,
@@ -21,13 +24,17 @@ from kdumpkit.facts import (
 )
 from kdumpkit.facts.boot_id import BootIdentity
 from kdumpkit.facts.boot_loader import BootLoader
+from kdumpkit.facts.cluster import Cluster
 from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
+from kdumpkit.facts.fadump import Fadump
 from kdumpkit.facts.firmware import Firmware
+from kdumpkit.facts.guest import Guest
 from kdumpkit.facts.installed_kernels import InstalledKernels, installed_kernels_from, version_key
 from kdumpkit.facts.iomem import Iomem
 from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.meminfo import Meminfo
@@ -96,6 +103,10 @@ class Survey:
         return self._read(self._asked.settings_paths) if self._asked.settings_paths else {}
 
     @cached_property
+    def _surroundings_files(self) -> dict[str, FileState]:
+        return self._read(SURROUNDINGS_PATHS)
+
+    @cached_property
     def uname(self) -> Uname | Unknown:
         return read_uname(self._host)
 
@@ -130,6 +141,26 @@ class Survey:
     @cached_property
     def watchdogs(self) -> Watchdogs | Unknown:
         return watchdog.read_watchdogs(self._host, self._kernel_files)
+
+    @cached_property
+    def build_id(self) -> KernelBuildId | Unknown:
+        """The running kernel's."""
+        return kernel_build_id.kernel_build_id_from(self._kernel_files)
+
+    @cached_property
+    def guest(self) -> Guest:
+        """What the machine is a guest of."""
+        return guest.guest_from(self._surroundings_files, guest.read_cpu_flags(self._host))
+
+    @cached_property
+    def cluster(self) -> Cluster | Unknown | None:
+        """The cluster that the host is a node of; None: of none."""
+        return cluster.read_cluster(self._host, self._surroundings_files)
+
+    @cached_property
+    def fadump(self) -> Fadump | Unknown | None:
+        """Firmware-assisted dump; None: this kernel knows none."""
+        return fadump.fadump_from(self._surroundings_files)
 
     @cached_property
     def boot_loader(self) -> BootLoader | Unknown:
@@ -174,8 +205,7 @@ class Survey:
             return self.files
         if isinstance(self.uname, Unknown):
             return self.uname
-        running = kernel_build_id.kernel_build_id_from(self._kernel_files)
-        return read_debug_symbols(self._host, self.files, self.uname.release, running)
+        return read_debug_symbols(self._host, self.files, self.uname.release, self.build_id)
 
     @cached_property
     def mounts(self) -> Mounts | Unknown:
@@ -208,6 +238,8 @@ KERNEL_PATHS = (
     *sysctls.PATHS,
     *watchdog.PATHS,
 )
+#: what the machine stands in: hypervisor, cluster, firmware that dumps
+SURROUNDINGS_PATHS = (*guest.PATHS, *cluster.PATHS, *fadump.PATHS)
 #: each file is read up to here; a generated boot menu may be longer than others
 LARGEST_FILE_BYTES = 1 << 20
 LARGEST_MENU_BYTES = 4 << 20

@@ -88,6 +88,8 @@ def _sentence(verdict: RunVerdict, values: dict[str, Any], mode: str) -> str:
         return f"The kernel of this host was really crashed, and it left a dump. {values['conclusion']}{took}"
     if verdict.exit_status:
         return "Something is not as it must be for a crash dump; see below."
+    if mode == "rollback":
+        return "What an earlier run had changed on this host is taken back; see below for what stays."
     meaning = {"check": "everything was read and nothing was changed", "plan": "every change was shown, none was made"}
     return f"All that was looked at is in order; {meaning.get(mode, 'the host was not crashed')}. No dump was proved."
 

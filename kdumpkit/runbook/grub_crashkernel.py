@@ -15,11 +15,12 @@ from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import FileContent
 from kdumpkit.runbook.reservation import check_reservation_as_wanted
-from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.rollback import ChangingStage
+from kdumpkit.runbook.stage import step
 from kdumpkit.runbook.step import StepReport
 
 
-class GrubCrashkernel(Stage):
+class GrubCrashkernel(ChangingStage):
     """Makes the boot loader ask for the reservation; nothing takes effect before the next boot."""
 
     name: ClassVar[str] = "02-grub-crashkernel"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_start, plan_stop
 from kdumpkit.actions.kexec_load import plan_kexec_load
 from kdumpkit.actions.plan import Plan
+from kdumpkit.checks.capture_initramfs import check_capture_initramfs
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
 from kdumpkit.checks.kexec_failure import check_kexec_failure
@@ -17,16 +18,21 @@ from kdumpkit.command import Command
 from kdumpkit.distributions.answers import CaptureFiles, SettingsWanted
 from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
 from kdumpkit.errors import CommandFailed
+from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs_from, read_build_inputs
+from kdumpkit.facts.directory_tree import DirectoryTree
 from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.survey import read_loaded
 from kdumpkit.facts.systemd_unit import SystemdUnit
+from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import Absent, FileContent, read_files
-from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.rollback import ChangingStage
+from kdumpkit.runbook.stage import step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
 
-class KexecLoad(Stage):
+class KexecLoad(ChangingStage):
     """Loads the capture kernel and proves that it can be loaded and unloaded."""
 
     name: ClassVar[str] = "04-kexec-load"
@@ -103,6 +109,34 @@ class KexecLoad(Stage):
         return StepReport(
             "An explicit kexec", facts=facts, texts=texts, conclusion=" ".join(f"{r}." for r in load.reasons)
         )
+
+    @step
+    def check_capture_initramfs(self) -> StepReport:
+        """The initramfs that would be loaded: for which kernel it is, and whether it is up to date."""
+        title = "The capture initramfs"
+        survey, release = self.survey, self.uname.release
+        files = self._capture_files()
+        inputs = read_build_inputs(self.target, self.distribution.capture_inputs(release))
+        tree = survey.files
+        settings = survey.settings
+        named = None if isinstance(settings, Unknown) else settings.initramfs
+        initramfs, kernel = files.initramfs, files.kernel
+        link = files.initramfs_link if named in (None, files.initramfs_link) else None
+        # a link that is not made yet is made by the first load, to the files of the running kernel
+        if link and isinstance(tree, DirectoryTree) and tree.get(link):
+            initramfs, kernel = link, files.kernel_link or files.kernel
+        found = capture_initramfs_from(tree, initramfs, kernel, inputs)
+        rebuild = self.distribution.rebuild_remedy(release) or files.build.shown()
+        findings = check_capture_initramfs(found, release, rebuild=rebuild)
+        facts: list[tuple[str, str]] = [("what is loaded", initramfs)]
+        if isinstance(found, CaptureInitramfs):
+            if found.file is not None:
+                facts.append((found.file.path, f"{size_text(found.file.size_bytes)}, {utc(found.file.modified_s)}"))
+            facts += [(newer.path, f"changed {utc(newer.modified_s)}, after it") for newer in found.newer_inputs[:10]]
+            if found.file is None and self.applying:
+                # the load that follows builds it, and says why where it does not
+                return StepReport(title, facts=tuple(facts), conclusion="it is not there yet: loading builds it")
+        return StepReport(title, facts=tuple(facts), findings=findings)
 
     @step
     def load(self) -> StepReport:

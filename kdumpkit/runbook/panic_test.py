@@ -6,21 +6,24 @@ from typing import Any, ClassVar
 
 from kdumpkit.actions.crash import MARK, trigger_panic
 from kdumpkit.actions.waiting import BootReturn, BootSighting, Progress, read_boot_sighting, wait_for_new_boot
-from kdumpkit.checks.dump_target import check_dump_space
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.gates import check_ready_to_panic
 from kdumpkit.command import command
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
 from kdumpkit.errors import FactNotCollected, GateClosed, HostNeverCameBack, KdumpkitError
 from kdumpkit.facts.boot_id import read_boot_identity
+from kdumpkit.facts.dump_size import HIGHEST_LEVEL, MemoryUsage, read_memory_usage
+from kdumpkit.facts.fingerprint import fingerprint_as_json
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import FileContent, read_files
+from kdumpkit.runbook.capture_time import capture_time
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.dumps import check_dump_ends, check_test_label, list_dumps
 from kdumpkit.runbook.figures import crash_timeline, dump_space
+from kdumpkit.runbook.fingerprint import read_fingerprint
 from kdumpkit.runbook.reboot_check import POLL_INTERVAL_S
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
@@ -50,10 +53,25 @@ class PanicTest(Stage):
         if self.session.attempted_before("intent", "panic"):
             return StepReport(title, conclusion="this run has asked for the panic already: it is not asked for again")
         findings = check_ready_to_panic(
-            self.survey, unit=self.service_unit, remedies=self.crashkernel_remedies(self.crashkernel_wanted)
+            self.survey,
+            unit=self.service_unit,
+            remedies=self.crashkernel_remedies(self.crashkernel_wanted),
+            usage=self._measure(),
+            capture=capture_time(self.session),
         )
         self.close_gate(findings, "the panic test")
         return StepReport(title, findings=findings)
+
+    def _measure(self) -> MemoryUsage | Unknown | None:
+        # how long it takes on a large host was not measured, so a mere look does not do it
+        if self.parameters.mode == "check":
+            return None
+        usage = read_memory_usage(self.target, self.survey.kexec_crash)
+        settings = self.survey.settings
+        level = None if isinstance(settings, Unknown) else settings.dump_level
+        if isinstance(usage, MemoryUsage) and level is not None and level <= HIGHEST_LEVEL:
+            self.keep(dump_level=level, dump_measured_bytes=usage.dump_bytes(level))
+        return usage
 
     @step
     def plot_dump_space(self) -> StepReport:
@@ -66,14 +84,17 @@ class PanicTest(Stage):
             (f"free on {space.target}", space.free_bytes),
             ("all of RAM (a dump never needs more)", memory.total_bytes),
         ]
+        measured = self.session.recall_value("dump_measured_bytes")
+        words = "far less where free and user pages are left out"
+        if measured is not None:
+            level = self.session.recall_value("dump_level")
+            bars.append((f"a dump at level {level}, measured, before compression", int(measured)))
+            words = f"{size_text(int(measured))} at level {level} before compression, as measured"
         caption = (
             f"Room for the dump of {self.parameters.host}: {size_text(space.free_bytes)} free on {space.target}; "
-            f"a dump takes at most the {size_text(memory.total_bytes)} of RAM, and far less where free and user pages "
-            "are left out."
+            f"a dump takes at most the {size_text(memory.total_bytes)} of RAM, and {words}."
         )
-        return StepReport(
-            "Room for the dump", findings=(check_dump_space(target, memory),), figure=dump_space(bars, caption)
-        )
+        return StepReport("Room for the dump", figure=dump_space(bars, caption))
 
     @step
     def take_baseline(self) -> StepReport:
@@ -108,6 +129,19 @@ class PanicTest(Stage):
                 ("the host's clock", f"{skew_s:+.1f} s from this machine's"),
             ),
         )
+
+    @step
+    def take_fingerprint(self) -> StepReport:
+        """What the test is about to prove something about, kept beside it: a later run tells by it what has changed."""
+        title = "What is being proved"
+        if not self.applying:
+            return StepReport(title, conclusion=f"mode is {self.parameters.mode}: nothing is proved")
+        if self.session.attempted_before("intent", "panic"):
+            return StepReport(title, conclusion="kept from the attempt that asked for the panic")
+        found = read_fingerprint(self)
+        self.keep(fingerprint=fingerprint_as_json(found))
+        facts = (*found.parts.items(), *((name, f"not known: {why}") for name, why in found.unknown.items()))
+        return StepReport(title, facts=facts, conclusion="a change of any of these makes the proof stale")
 
     @step
     def give_consent(self) -> StepReport:

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from kdumpkit.actions.kernels import plan_boot_once, plan_default_kernel, plan_remove_kernel
 from kdumpkit.actions.packages import missing_packages, plan_install
 from kdumpkit.actions.plan import CommandChange, Plan
 from kdumpkit.analysis.symbols_search import symbols_search_command
+from kdumpkit.checks.cluster import check_cluster
 from kdumpkit.checks.debug_symbols import check_debug_symbols
-from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
+from kdumpkit.checks.dump_target import check_dump_file_system
+from kdumpkit.checks.fadump import check_fadump
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.checks.kept_free import check_kept_free
+from kdumpkit.checks.fingerprint import check_proof
+from kdumpkit.checks.gates import check_fits
+from kdumpkit.checks.guest import check_guest
 from kdumpkit.checks.kernels import check_newest_is_running, check_running_is_default, check_second_kernel
 from kdumpkit.checks.packages import check_packages
-from kdumpkit.checks.sysctls import check_sysctls
+from kdumpkit.checks.sysctls import PanicPolicy, check_sysctls
 from kdumpkit.checks.watchdog import check_watchdog_budget
 from kdumpkit.facts.debug_symbols import DebugSymbols
+from kdumpkit.facts.fingerprint import Fingerprint
+from kdumpkit.facts.installed_kernels import InstalledKernels
 from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.hosts.files import FileContent
+from kdumpkit.runbook.capture_time import capture_time
+from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.earlier_runs import as_earlier_proof, proof_before
+from kdumpkit.runbook.fingerprint import read_fingerprint
+from kdumpkit.runbook.rollback import ChangingStage
+from kdumpkit.runbook.stage import step
 from kdumpkit.runbook.step import StepReport
 
 
-class Prerequisites(Stage):
+class Prerequisites(ChangingStage):
     """Looks at everything, installs what is missing."""
 
     name: ClassVar[str] = "01-prerequisites"
@@ -128,6 +142,9 @@ class Prerequisites(Stage):
     def install_second_kernel(self) -> StepReport:
         kernels = self.known(self.survey.kernels)
         title = "Installation of a second kernel"
+        if self.parameters.second_kernel == "keep":
+            plan = Plan("install a second kernel", (), "second_kernel is keep: the kernels stay as they are")
+            return self.change(title, plan, lambda: ())
         if sum(kernel.bootable for kernel in kernels.kernels) > 1:
             plan = Plan("install a second kernel", (), "there is more than one complete kernel")
             return self.change(title, plan, lambda: ())
@@ -140,6 +157,55 @@ class Prerequisites(Stage):
         else:
             plan = self._plan_install((package,))
         return self.change(title, plan, lambda: (check_second_kernel(self.survey.kernels),))
+
+    @step
+    def change_kernels(self) -> StepReport:
+        """Another default, another kernel for the next boot alone, one kernel fewer: what the parameters ask for."""
+        title = "Kernels as asked for"
+        asked = self.parameters
+        if not (asked.default_kernel or asked.boot_once or asked.remove_kernel):
+            return StepReport(
+                title, conclusion="default_kernel, boot_once and remove_kernel are empty: the kernels stay as they are"
+            )
+        plans = tuple(self._kernel_plans())
+        changes = tuple(change for plan in plans for change in plan.changes)
+        reasons = "; ".join(f"{plan.title}: {plan.reason_if_empty}" for plan in plans if not plan.changes)
+        notes = tuple(note for plan in plans for note in plan.notes)
+        plan = Plan("; ".join(plan.title for plan in plans), changes, "" if changes else reasons, notes)
+        return self.change(title, plan, self._kernel_findings)
+
+    def _kernel_plans(self) -> Iterator[Plan]:
+        # the default first: a kernel may be removed once another one is the default
+        asked, survey, distribution = self.parameters, self.survey, self.distribution
+        kernels = self.known(survey.kernels)
+        states = survey.boot_loader_files
+        files = {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+        if asked.default_kernel:
+            yield plan_default_kernel(distribution, kernels, files, asked.default_kernel)
+        if asked.remove_kernel:
+            yield self._plan_remove_kernel(kernels)
+        if asked.boot_once:
+            yield plan_boot_once(distribution, kernels, files, asked.boot_once, survey.mounts)
+
+    def _plan_remove_kernel(self, kernels: InstalledKernels) -> Plan:
+        release, distribution = self.parameters.remove_kernel, self.distribution
+        packages: tuple[str, ...] = ()
+        would_remove: tuple[str, ...] = ()
+        if any(kernel.release == release for kernel in kernels.kernels):
+            owners = self.target.run(distribution.kernel_owner_command(release)).checked()
+            packages = distribution.parse_kernel_owners(owners.text, release)
+        if packages:
+            said = self.target.run(distribution.simulated_removal_command(packages)).checked()
+            would_remove = distribution.parse_simulated_removal(said.text)
+        return plan_remove_kernel(
+            distribution,
+            kernels,
+            self.survey.boot_loader,
+            release,
+            packages,
+            would_remove,
+            new_default=self.parameters.default_kernel,
+        )
 
     @step
     def check_debug_symbols(self) -> StepReport:
@@ -184,10 +250,45 @@ class Prerequisites(Stage):
         return StepReport(
             "Dump target",
             facts=tuple(facts),
+            findings=(check_dump_file_system(target), check_fits(self.survey)),
+        )
+
+    @step
+    def check_earlier_proof(self) -> StepReport:
+        """What an earlier run of this host has proved, and whether it still stands."""
+        title = "What was proved before"
+        proof = proof_before(self.session)
+        if proof is None:
+            return StepReport(title, findings=(check_proof(None, Fingerprint({}, {})),))
+        if proof["capture_s"]:
+            self.keep(capture_measured={"seconds": proof["capture_s"], "run_id": proof["run_id"]})
+        facts = [("run", str(proof["run_id"])), ("proved at", utc(float(proof["proved_at"])))]
+        if proof["capture_s"]:
+            facts.append(("from the panic until the dump was written", f"{float(proof['capture_s']):g} s"))
+        earlier = as_earlier_proof(proof)
+        if earlier is None:
+            reason = (
+                f"Run {proof['run_id']} proved a dump and kept no fingerprint: whether it still stands cannot be told."
+            )
+            finding = Finding("proof.current", Status.WARN, reason, "kdumpkit run HOST.yaml --set mode=apply")
+            return StepReport(title, facts=tuple(facts), findings=(finding,))
+        return StepReport(title, facts=tuple(facts), findings=(check_proof(earlier, read_fingerprint(self)),))
+
+    @step
+    def check_surroundings(self) -> StepReport:
+        """Hypervisor, cluster and firmware: who may keep a capture from coming to its end."""
+        survey = self.survey
+        guest = survey.guest
+        facts = [("machine", " ".join(word for word in (guest.vendor, guest.product) if word) or "not told")]
+        if not isinstance(guest.hypervisor, Unknown):
+            facts.append(("virtual machine", "yes" if guest.hypervisor else "no"))
+        return StepReport(
+            "What the machine stands in",
+            facts=tuple(facts),
             findings=(
-                check_dump_file_system(target),
-                check_dump_space(target, memory),
-                *check_kept_free(self.survey.settings, target, memory),
+                *check_guest(guest),
+                *check_cluster(survey.cluster, capture_time(self.session)),
+                check_fadump(survey.fadump),
             ),
         )
 
@@ -196,9 +297,10 @@ class Prerequisites(Stage):
         survey = self.survey
         return StepReport(
             "Panic policy and watchdogs",
+            facts=(("policy", self.parameters.panic_policy),),
             findings=(
-                *check_sysctls(survey.sysctls),
-                check_watchdog_budget(survey.watchdogs, survey.sysctls.watchdog_thresh),
+                *check_sysctls(survey.sysctls, PanicPolicy(self.parameters.panic_policy)),
+                check_watchdog_budget(survey.watchdogs, survey.sysctls.watchdog_thresh, capture_time(self.session)),
             ),
         )
 

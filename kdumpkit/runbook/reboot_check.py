@@ -9,6 +9,7 @@ from kdumpkit.actions.waiting import Progress, read_boot_sighting, wait_for_new_
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.errors import HostNeverCameBack
 from kdumpkit.facts.survey import Reservation, read_reservation
+from kdumpkit.facts.uname import read_uname
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.figures import memory_map
@@ -48,8 +49,11 @@ class RebootCheck(Stage):
             self.uname.machine,
             remedies=self.crashkernel_remedies(self.crashkernel_wanted),
         )
-        needed = any(finding.status is Status.FAIL for finding in findings)
+        once = self.parameters.boot_once
+        other = bool(once) and once != self.uname.release
+        needed = other or any(finding.status is Status.FAIL for finding in findings)
         self.keep(reboot_needed=needed)
+        conclusion = "a reboot is needed" if needed else "this boot has it already: no reboot is needed"
         return StepReport(
             "The running kernel, before",
             facts=(
@@ -61,7 +65,7 @@ class RebootCheck(Stage):
                 ),
             ),
             findings=findings,
-            conclusion="a reboot is needed" if needed else "this boot has it already: no reboot is needed",
+            conclusion=f"a reboot is needed, once into {once}" if other else conclusion,
         )
 
     @step
@@ -137,7 +141,21 @@ class RebootCheck(Stage):
             self.uname.machine,
             remedies=self.crashkernel_remedies(self.crashkernel_wanted),
         )
-        return StepReport("The running kernel, now", findings=findings)
+        return StepReport("The running kernel, now", findings=(*findings, *self._booted_as_asked()))
+
+    def _booted_as_asked(self) -> tuple[Finding, ...]:
+        once = self.parameters.boot_once
+        if not once or not self.applying:
+            return ()
+        now = self.known(read_uname(self.target))
+        if now.release == once:
+            return (
+                Finding("kernels.booted_once", Status.PASS, f"{once} runs, as asked for this boot", "", now.records),
+            )
+        reason = (
+            f"{now.release} runs and not {once}, which was to be booted once: it did not come up, or was not chosen"
+        )
+        return (Finding("kernels.booted_once", Status.FAIL, reason, "journalctl --list-boots", now.records),)
 
     @step
     def plot_memory_map(self) -> StepReport:

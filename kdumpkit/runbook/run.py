@@ -30,6 +30,7 @@ from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, S
 from kdumpkit.evidence.verify import RESULT, result_bytes
 from kdumpkit.parameters import FIELDS, Parameters
 from kdumpkit.runbook.lock import lock_here
+from kdumpkit.runbook.rollback import ROLLBACK_STAGES
 from kdumpkit.runbook.session import (
     STAGES,
     check_evidence_dir,
@@ -73,7 +74,7 @@ def notebooks_dir() -> Path:
 
 
 def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = False) -> RunOutcome:
-    """Execute the six notebooks and seal the folder.
+    """Execute the six notebooks and seal the folder; in ``rollback`` those three that change files, in reverse order.
 
     A stage that fails ends a run in ``apply``; in ``check`` and ``plan`` the following ones are executed all the
     same, unless the host cannot be talked to. ``resume`` goes on with the newest unsealed run from the first
@@ -82,6 +83,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     _refuse_without_consent(parameters)
     if parameters.signing_key:
         check_signing_key(Path(parameters.signing_key))
+    stages = ROLLBACK_STAGES if parameters.mode == "rollback" else STAGES
     execute = _import_execute()
     templates = notebooks_dir()
     with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
@@ -91,12 +93,12 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
         given = {k: v for k, v in parameters.model_dump().items() if v != FIELDS[k].default}
         _note_begin(transcript, parameters, templates, resume)
         with tempfile.TemporaryDirectory(prefix="kdumpkit-") as temporary:
-            for number, stage in enumerate(STAGES, 1):
+            for number, stage in enumerate(stages, 1):
                 before = _verdict_of(run_dir, stage)
                 if resume and before.status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN"):
                     continue
                 _set_earlier_notebook_aside(run_dir, stage, before)
-                listener.stage_begins(stage, number, len(STAGES))
+                listener.stage_begins(stage, number, len(stages))
                 progress_file = Path(temporary) / f"{stage}.progress"
                 with _watched(progress_file, listener):
                     execution = execute.execute_notebook(
@@ -132,7 +134,7 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
             shutil.copyfile(recording / name, output / name)
     given = {record.stage: dict(record.data["given"]) for record in records if record.kind == "stage"}
     with execute.warm_kernels() as server:
-        for number, stage in enumerate((stage for stage in STAGES if stage in given), 1):
+        for number, stage in enumerate((stage for stage in given if stage in STAGES), 1):
             listener.stage_begins(stage, number, len(given))
             execution = execute.execute_notebook(
                 notebooks_dir() / f"{stage}.ipynb",
@@ -232,6 +234,7 @@ def _note_begin(transcript: Transcript, parameters: Parameters, templates: Path,
             "host": parameters.host,
             "run_id": transcript.folder.name,
             "mode": parameters.mode,
+            **({"stages": list(ROLLBACK_STAGES)} if parameters.mode == "rollback" else {}),
             "versions": {
                 "kdumpkit": kdumpkit.__version__,
                 "python": platform.python_version(),
@@ -287,7 +290,7 @@ def _ends_the_run(verdict: StageVerdict, parameters: Parameters) -> bool:
         return True
     if verdict.error:
         unusable = verdict.error.get("exit_status") in (2, 3, 4) or verdict.error.get("type") == "UnsupportedHost"
-        return unusable or parameters.mode == "apply"
+        return unusable or parameters.mode in ("apply", "rollback")
     return False
 
 

@@ -6,14 +6,16 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
-from kdumpkit.actions.apply import Applied, apply_plan, partly_applied
+from kdumpkit.actions.apply import Applied, Done, apply_plan, partly_applied
 from kdumpkit.actions.consent import Consent, check_consent
 from kdumpkit.actions.plan import CommandChange, Plan
+from kdumpkit.actions.rollback import change_as_json
 from kdumpkit.checks.crashkernel import CrashkernelRemedies
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
 from kdumpkit.distributions import Distribution, distribution_for, families
 from kdumpkit.errors import ConsentMissing, FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
 from kdumpkit.evidence.redact import cleaned
+from kdumpkit.evidence.rollback_source import CHANGE
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
 from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.system import read_system
@@ -30,7 +32,11 @@ MODE_MEANING = {
     "check": "everything is read, nothing is changed",
     "plan": "every change is shown, nothing is changed",
     "apply": "changes are made",
+    "rollback": "what an earlier run changed is taken back",
 }
+
+#: the steps that mode rollback does not leave out
+_IN_ROLLBACK = ("summary", "roll-back")
 
 P = ParamSpec("P")
 S = TypeVar("S", bound="Stage")
@@ -48,6 +54,8 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
             # a person runs a cell again because something was mended outside: look again
             self.forget_survey()
         self._steps_done.add(name)
+        if self.parameters.mode == "rollback" and name not in _IN_ROLLBACK:
+            return StepReport(name.replace("-", " ").capitalize(), conclusion="mode is rollback: this is left out")
         try:
             report = method(self, *args, **options)
         except UnsupportedHost as error:
@@ -130,7 +138,7 @@ class Stage:
                 f"consent is for {given!r}, but the host calls itself {self.uname.nodename!r}; nothing was done",
                 f"check that this is the right host, then set consent to {self.uname.nodename}",
             )
-        if self.applying and not self.distribution.supported:
+        if self.parameters.mode in ("apply", "rollback") and not self.distribution.supported:
             raise UnsupportedHost(
                 f"{self.parameters.host} is {self.distribution.name}, which this version of the kit does not know; "
                 f"{self.name} stops here and nothing was changed",
@@ -252,7 +260,7 @@ class Stage:
         self.lock()
         self.session.note("intent", {"what": "change", "plan": plan_as_json(plan)})
         try:
-            applied = apply_plan(self.target, plan, backup_suffix=self.session.run_id)
+            applied = apply_plan(self.target, plan, backup_suffix=self.session.run_id, on_done=self._note_change)
         except KdumpkitError as error:
             partly = partly_applied(error)
             if partly is not None and partly.undo_lines:
@@ -260,6 +268,10 @@ class Stage:
             raise
         self.forget_survey()
         return StepReport(title, plan=plan, done=_done_lines(applied), undo=applied.undo_lines, findings=recheck())
+
+    def _note_change(self, done: Done) -> None:
+        # on disk before the next change is made: mode rollback works from this alone
+        self.session.note(CHANGE, {"change": change_as_json(done)})
 
     def lock(self) -> None:
         """Take the lock on the host for this run."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kdumpkit.checks.boot import check_rebooted
+from kdumpkit.checks.capture_time import CaptureTime
 from kdumpkit.checks.crashkernel import (
     CrashkernelRemedies,
     check_crashkernel_configured,
@@ -15,7 +16,7 @@ from kdumpkit.checks.crashkernel import (
     check_reservation,
 )
 from kdumpkit.checks.debug_symbols import check_debug_symbols
-from kdumpkit.checks.dump_target import check_dump_file_system, check_dump_space
+from kdumpkit.checks.dump_target import check_dump_file_system
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.kernels import check_newest_is_running, check_running_is_default, check_second_kernel
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
@@ -37,7 +38,7 @@ from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.files import FileContent, NotPermitted
 
 from . import facts
-from .facts import ABSENT, DENIED, GIB, MIB, UNKNOWNS
+from .facts import ABSENT, DENIED, MIB, UNKNOWNS
 
 REMEDIES = CrashkernelRemedies("update-grub", "echo crashkernel && update-grub && reboot")
 PASS, WARN, FAIL, UNKNOWN, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.SKIP
@@ -471,21 +472,6 @@ def test_debug_symbols() -> None:
 # dump target
 
 
-def test_dump_space_against_its_bounds() -> None:
-    agrees(check_dump_space(facts.target(4 * GIB), facts.MEMINFO), PASS, "4 GiB free at /var", "2 GiB of RAM")
-    agrees(check_dump_space(facts.target(GIB), facts.MEMINFO), WARN, "1 GiB free", "at most the 2 GiB", "about 100 MiB")
-    agrees(check_dump_space(facts.target(50 * MIB), facts.MEMINFO), FAIL, "50 MiB free", "100 MiB")
-    agrees(check_dump_space(facts.target(0), facts.MEMINFO), FAIL, "0 bytes free")
-    unsure = check_dump_space(facts.target(50 * MIB), replace(facts.MEMINFO, kernel_bytes=None))
-    agrees(unsure, WARN, "what the kernel holds is not known")
-    remote = facts.target(kind=DumpTargetKind.SSH, remote="root@safe")
-    agrees(check_dump_space(remote, facts.MEMINFO), SKIP, "root@safe")
-    for unknown in UNKNOWNS:
-        agrees(check_dump_space(unknown, facts.MEMINFO), UNKNOWN, unknown.why)
-        agrees(check_dump_space(facts.target(), unknown), UNKNOWN, unknown.why)
-        agrees(check_dump_space(facts.target(space=unknown), facts.MEMINFO), UNKNOWN, unknown.why)
-
-
 def test_dump_file_system() -> None:
     agrees(check_dump_file_system(facts.target()), PASS, "/dev/vda2 (ext4) at /var")
     for changes, status, word in (
@@ -558,7 +544,8 @@ def test_watchdog_budget(watchdogs: Any, thresh: Any, status: Status, word: str)
 
 
 def test_watchdog_budget_by_measured_times() -> None:
-    agrees(check_watchdog_budget(facts.watchdogs(60), 10, capture_s=30), PASS, "30 s for the capture")
+    measured = CaptureTime(30.0, "measured by run 20261123T064506Z")
+    agrees(check_watchdog_budget(facts.watchdogs(60), 10, measured), PASS, "30 s (measured by run 20261123T064506Z)")
 
 
 # boot

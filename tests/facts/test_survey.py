@@ -81,8 +81,9 @@ def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost
     debian_host(tree)
     survey = Survey(tree, REQUEST)
     assert unknowns(survey) == set()
-    # three groups of files, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux, systemctl, df
-    assert len(tree.commands) == 12
+    # four groups of files, flags of a processor, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux,
+    # systemctl, df
+    assert len(tree.commands) == 14
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
     assert isinstance(survey.boot_loader, BootLoader)
     assert isinstance(survey.dump_target, type(survey.dump_target))
@@ -116,7 +117,11 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
     tree.answers.update(dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find"), (127, b"", b"")))
     survey = Survey(tree, REQUEST)
     known = FACTS - unknowns(survey)
-    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs", *FILES}
+    # that there is no cluster and no fadump is known by what is not there
+    absence = {"cluster", "fadump", "guest", "watchdogs"}
+    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", *absence, *FILES}
+    assert (survey.cluster, survey.fadump) == (None, None)
+    assert isinstance(survey.guest.confidential, Unknown)
     assert isinstance(survey.kexec_crash.loaded, Unknown)
     assert isinstance(survey.sysctls.panic, Unknown)
     assert not isinstance(survey.dump_target, Unknown)

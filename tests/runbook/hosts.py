@@ -1,15 +1,56 @@
-"""A live host made of a recording: each command gets the answers that it was given, in turn, the last one again."""
+"""Live hosts that are none: one made of a folder, and one made of a recording, whose answers are given in turn."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kdumpkit import errors
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.evidence.transcript import Record, command_key, decode_bytes
 from kdumpkit.hosts.base import Fetched, Host, Progress
+from kdumpkit.hosts.local import LocalHost
+
+SYSTEM = b"web01 6.1.0-56-amd64 #1 SMP Debian x86_64\nID=debian\nVERSION_ID=12\n"
+
+
+class Folder(Host):
+    """This machine with a host's places in a folder and a name of its own: files are real, some answers are given."""
+
+    name = "web01"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ran: list[str] = []
+        #: standard output and status by the first word of a command
+        self.answers: dict[str, tuple[bytes, int]] = {"uname": (SYSTEM.split(b"\n")[0] + b"\n", 0)}
+
+    def write(self, path: str, data: bytes) -> Path:
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    def run(self, command: Command) -> CommandResult:
+        self.ran.append(command.shown())
+        if command.title == "uname and os-release":
+            return CommandResult(command, 0, SYSTEM, b"", 0.0, 0.0)
+        if command.argv[0] in self.answers:
+            stdout, status = self.answers[command.argv[0]]
+            return CommandResult(command, status, stdout, b"", 0.0, 0.0)
+        argv = tuple(self._inside(word) for word in command.argv)
+        result = LocalHost().run(replace(command, argv=argv))
+        stdout = result.stdout.replace(str(self.root).encode(), b"")
+        return CommandResult(command, result.exit_status, stdout, result.stderr, 0.0, 0.0)
+
+    def _inside(self, word: str) -> str:
+        places = ("/run/kdumpkit", "/var/", "/etc/", "/boot", "/sys/", "/proc/", "/lib/modules", "/usr/lib/debug")
+        return str(self.root) + word if word.startswith(places) else word
+
+    def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
+        raise NotImplementedError
 
 
 class RecordedAnswers(Host):

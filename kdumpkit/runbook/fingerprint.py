@@ -1,0 +1,28 @@
+"""The fingerprint of a host in a stage: what a panic test of it proves something about."""
+
+from __future__ import annotations
+
+from kdumpkit.facts.fingerprint import Fingerprint, fingerprint_of, read_file_digests
+from kdumpkit.facts.unknown import Unknown
+from kdumpkit.runbook.stage import Stage
+
+
+def read_fingerprint(stage: Stage) -> Fingerprint:
+    """The host as it is now. Raises UnsupportedHost where the kit does not know what its capture kernel is."""
+    survey, distribution = stage.survey, stage.distribution
+    settings = None if isinstance(survey.settings, Unknown) else survey.settings
+    files = distribution.capture_files(stage.uname.release, settings)
+    # the file that decides is named also where there are no settings yet: it may come
+    paths = settings.paths if settings is not None else (distribution.kdump_service().settings_path,)
+    digests = read_file_digests(stage.target, (files.kernel, files.initramfs, *paths))
+    return fingerprint_of(
+        boot=survey.boot,
+        uname=stage.uname,
+        build_id=survey.build_id,
+        command_line=survey.command_line,
+        packages=survey.packages,
+        digests=digests,
+        kernel=files.kernel,
+        initramfs=files.initramfs,
+        settings=paths,
+    )
