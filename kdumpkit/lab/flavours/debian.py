@@ -124,6 +124,24 @@ force_load virtio_blk
 force_load virtio_net
 """
 
+_FIRST_BOOT_CONFIG = """
+# Left out once: the first boot has no reservation, and the next update-grub brings it.
+mv /etc/default/grub.d/kdump-tools.cfg /run/
+grub-mkconfig -o /boot/grub/grub.cfg
+mv /run/kdump-tools.cfg /etc/default/grub.d/
+"""
+
+_FINISH = """
+for release in $(linux-version list); do
+    /etc/kernel/postinst.d/kdump-tools "$release"
+    cp /etc/kdump/sysctl.conf "/var/lib/kdump/latest_sysctls-$release"
+done
+newest=$(linux-version list | linux-version sort | tail -n 1)
+ln -sf "/boot/vmlinuz-$newest" /var/lib/kdump/vmlinuz
+ln -sf "/var/lib/kdump/initrd.img-$newest" /var/lib/kdump/initrd.img
+systemctl --quiet enable kdump-tools.service
+"""
+
 FLAVOUR = Flavour(
     name="debian",
     suite="bookworm",
@@ -191,4 +209,6 @@ FLAVOUR = Flavour(
     disk_bytes=4096 * MIB,
     memory_bytes=1024 * MIB,
     cpus=2,
+    first_boot_config=_FIRST_BOOT_CONFIG,
+    finish=_FINISH,
 )
