@@ -10,10 +10,13 @@ from kdumpkit.checks.watchdog import check_watchdog_budget
 from kdumpkit.facts.survey import Survey
 
 
-def check_ready_to_panic(survey: Survey) -> tuple[Finding, ...]:
-    """The gates of the panic test: a capture kernel in reserved memory, and a place with room for the dump."""
+def check_ready_to_panic(survey: Survey, *, unit: str = "") -> tuple[Finding, ...]:
+    """The gates of the panic test: a capture kernel in reserved memory, and a place with room for the dump.
+
+    ``unit`` is the service that loads the capture kernel, for remedies.
+    """
     return (
-        check_loaded(survey.kexec_crash),
+        check_loaded(survey.kexec_crash, unit=unit),
         check_reservation(survey.iomem, survey.kexec_crash, survey.command_line),
         check_dump_file_system(survey.dump_target),
         check_dump_space(survey.dump_target, survey.meminfo),

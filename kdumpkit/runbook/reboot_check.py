@@ -47,7 +47,9 @@ class RebootCheck(Stage):
 
     @step
     def compare_before(self) -> StepReport:
-        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(
+            self.reservation, self.wanted, self.uname.machine, remedies=self.crashkernel_remedies(self.wanted)
+        )
         needed = any(finding.status is Status.FAIL for finding in findings)
         self.keep(reboot_needed=needed)
         return StepReport(
@@ -124,7 +126,9 @@ class RebootCheck(Stage):
 
     @step
     def compare_reservation(self) -> StepReport:
-        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(
+            self.reservation, self.wanted, self.uname.machine, remedies=self.crashkernel_remedies(self.wanted)
+        )
         return StepReport("The running kernel, now", findings=findings)
 
     @step
