@@ -45,6 +45,17 @@ case "$target" in
 esac
 """
 
+# A path as GRUB sees it, which starts at the /boot partition where there is one.
+_RELATIVE_PATH = r"""
+cat > /run/grub-mkrelpath << 'END'
+#!/bin/sh
+for path in "$@"; do :; done
+printf '%s\n' "${path#/boot}"
+END
+chmod 755 /run/grub-mkrelpath
+mount --bind /run/grub-mkrelpath /usr/bin/grub-mkrelpath
+"""
+
 _PREPARE = """
 set -eu
 for device in @ROOT_DEVICE@ @BOOT_DEVICE@; do
@@ -76,14 +87,16 @@ grub-mkimage -O x86_64-efi -o @IMAGES@/BOOTX64.EFI -p /EFI/debian \
     part_@TABLE@ fat ext2 normal search search_fs_uuid @CORE_MODULES@
 """
 
-_CORE_MODULES = "linux configfile search serial terminal echo"
+# linux comes by itself, from the modules beside the configuration: the first word of a menu entry asks for it.
+_CORE_MODULES = "configfile search serial terminal echo"
 
 
 def make_first_boot_files(
     flavour: Flavour, layout: Layout, volumes: Volumes, inside: Callable[[str, bytes], object]
 ) -> None:
     """GRUB's files and first configuration in a tree; ``inside`` runs a script there with a standard input."""
-    scripts = _PREPARE + (_UEFI if flavour.firmware == UEFI else _BIOS) + flavour.first_boot_config
+    scripts = _PREPARE + (_RELATIVE_PATH if layout.has_boot_partition else "")
+    scripts += (_UEFI if flavour.firmware == UEFI else _BIOS) + flavour.first_boot_config
     words = _words(flavour, layout, volumes)
     inside(_filled(scripts, words), _filled(_GRUB_PROBE, words).encode())
 

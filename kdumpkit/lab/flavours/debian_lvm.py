@@ -6,6 +6,8 @@ beside what ``debian`` names:
 
 * The volume group's metadata were written by kdumpkit/lab/lvm.py: a builder without device-mapper cannot run lvcreate.
 * There is no swap volume.
+* The capture kernel looks for devices once more (``systemd-udev-trigger``, which ``debian`` masks): without that it
+  waits for the other file systems of /etc/fstab, gives up after 90 s and writes no dump.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kdumpkit.lab.flavours.debian import FLAVOUR as DEBIAN
+from kdumpkit.lab.flavours.debian import capture_settings
 from kdumpkit.lab.recipe import LVM, GuestFile
 
 _FSTAB = """\
@@ -29,6 +32,7 @@ FLAVOUR = replace(
     DEBIAN,
     name="debian-lvm",
     root_on=LVM,
+    appended=(capture_settings(more_mounts=True),),
     packages=(*DEBIAN.packages, "lvm2"),
     early_files=(
         *(_with_device_mapper(file) for file in DEBIAN.early_files if file.path != "/etc/fstab"),

@@ -5,6 +5,8 @@ to /boot/grub/grub.cfg, ``/sys/firmware/efi``. The lab's own beside what ``debia
 
 * GRUB's program was made by ``grub-mkimage`` and lies where Debian's installer puts it as well as under the name for
   removable media, which is what firmware without any boot entry starts; there is no shim.
+* The capture kernel looks for devices once more (``systemd-udev-trigger``, which ``debian`` masks): without that it
+  waits for the other file systems of /etc/fstab, gives up after 90 s and writes no dump.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kdumpkit.lab.flavours.debian import FLAVOUR as DEBIAN
+from kdumpkit.lab.flavours.debian import capture_settings
 from kdumpkit.lab.recipe import UEFI, GuestFile
 
 _FSTAB = """\
@@ -23,6 +26,7 @@ FLAVOUR = replace(
     DEBIAN,
     name="debian-uefi",
     firmware=UEFI,
+    appended=(capture_settings(more_mounts=True),),
     packages=(*(name for name in DEBIAN.packages if name != "grub-pc"), "grub-efi-amd64"),
     preseed=tuple(line for line in DEBIAN.preseed if not line.startswith("grub-pc")),
     early_files=(
