@@ -71,7 +71,7 @@ def run(
 
 
 # Options end where the command for the guest begins.
-@app.command(context_settings={"allow_interspersed_args": False})
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
 def ssh(
     words: Annotated[list[str] | None, typer.Argument(help="a command to run there")] = None,
     flavour: RunningFlavour = None,

@@ -54,7 +54,7 @@ _KDUMP_CONF = """\
 #ssh user@my.server.com
 #sshkey /root/.ssh/kdump_id_rsa
 path /var/crash
-core_collector makedumpfile -l --message-level 1 -d 31
+core_collector makedumpfile -l --message-level 7 -d 31
 #default shell
 """
 

@@ -12,7 +12,6 @@ major=${VERSION_ID%%.*}
 
 say() {
     if [ "$major" -ge 9 ]; then echo "kdump: $*"; else echo "$*"; fi
-    logger -t kdumpctl -- "$*" 2>/dev/null
 }
 
 kernel_version=${KDUMP_KERNELVER:-$(uname -r)}

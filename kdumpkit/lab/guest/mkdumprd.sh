@@ -24,7 +24,8 @@ failure=$(configured failure_action)
 final=$(configured final_action)
 [ -d "$path" ] || fail "Dump path $path does not exist."
 case "$collector" in
-    makedumpfile\ *) makedumpfile --check-params ${collector#makedumpfile } >/dev/null || fail "Invalid core_collector: $collector" ;;
+    makedumpfile\ *) makedumpfile --check-params ${collector#makedumpfile } vmcore dump >/dev/null \
+        || fail "Invalid core_collector: $collector" ;;
     cp | cp\ *) ;;
     *) fail "core_collector $collector is not in the lab's capture" ;;
 esac
@@ -35,7 +36,7 @@ mounted_on=$(findmnt --noheadings --output TARGET --target "$path")
 work=$(mktemp -d /var/tmp/mkdumprd.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-mkdir -p bin dev proc sys sysroot etc modules lib64
+mkdir -p bin dev proc sys sysroot etc modules tmp lib64
 cp $LAB/busybox bin/busybox
 cp $LAB/capture-init init
 chmod 755 init
