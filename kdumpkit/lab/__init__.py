@@ -9,6 +9,7 @@ from kdumpkit.errors import LabError
 from kdumpkit.lab.lab import DEFAULT_FLAVOUR, LabStatus, down, kernel_release, ssh_argv, status, up
 from kdumpkit.lab.recipe import flavour_names, load_flavour
 from kdumpkit.lab.requirements import check_requirements, install_requirements, missing_packages
+from kdumpkit.lab.ssh_access import console_tail
 from kdumpkit.lab.symbols import fetch_symbols, find_symbols
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LabError",
     "LabStatus",
     "check_requirements",
+    "console_tail",
     "down",
     "fetch_symbols",
     "find_symbols",

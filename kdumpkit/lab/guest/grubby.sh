@@ -2,7 +2,7 @@
 # grubby of kdumpkit's lab: reads and edits boot entries after the Boot Loader Specification, as grubby 8.40's shell
 # program for such systems does. Options, output and exit statuses as far as they are used for a kernel's arguments
 # and for the default entry; what is not known here ends with status 1 and changes nothing.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 entries=${GRUBBY_ENTRIES:-/boot/loader/entries}
 environment=${GRUBBY_ENV:-/boot/grub2/grubenv}
 boot=${GRUBBY_BOOT:-/boot}
