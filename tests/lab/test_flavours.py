@@ -135,7 +135,7 @@ def test_panics_and_leaves_a_dump(flavour: str, tmp_path: Path) -> None:
     guest.took("start refused, with the initramfs built")
     RESERVE[flavour](guest)
     guest.took("crashkernel set")
-    guest.leaves("reboot", 240)
+    guest.leaves("reboot", 300)
     guest.took("reboot")
     assert guest.run("uname -r") == release
     assert "crashkernel=160M" in guest.read("/proc/cmdline").split()
@@ -147,7 +147,7 @@ def test_panics_and_leaves_a_dump(flavour: str, tmp_path: Path) -> None:
     if flavour == "el-bls":
         # what is booted after the panic is the older kernel, whose entry has no words but $kernelopts
         guest.run("grubby --set-default-index=1")
-    guest.leaves("echo c > /proc/sysrq-trigger", 240)
+    guest.leaves("echo c > /proc/sysrq-trigger", 400)
     guest.took("panic to ssh")
     (folder,) = guest.run("ls /var/crash").splitlines()
     assert re.fullmatch(r"127\.0\.0\.1-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d", folder)
