@@ -1,10 +1,11 @@
-# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, bench, support, lock.
+# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults,
+# test-flavours, bench, support, lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults bench support lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-flavours bench support lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -49,13 +50,18 @@ test-packages: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; lab.install_requirements(print)'
 
 test: test-packages
-	KDUMPKIT_REQUIRE=lab,browser,sshd $(BIN)/python -m pytest
+	KDUMPKIT_REQUIRE=lab,browser,sshd $(BIN)/python -m pytest --ignore=tests/lab/test_flavours.py
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not lab and not browser'
 
 test-faults: $(STAMP)
 	KDUMPKIT_REQUIRE=faults $(BIN)/python -m pytest -m faults
+
+# every kind of lab machine, one after the other; one alone: make test-flavours FLAVOUR=el-bls
+test-flavours: $(STAMP)
+	@$(BIN)/python -c 'from kdumpkit import lab; [lab.install_requirements(print, flavour=lab.load_flavour(f)) for f in lab.flavour_names()]'
+	KDUMPKIT_REQUIRE=lab $(BIN)/python -m pytest tests/lab/test_flavours.py $(if $(FLAVOUR),-k $(FLAVOUR))
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py

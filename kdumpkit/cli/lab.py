@@ -18,19 +18,34 @@ from kdumpkit.runbook.run import notebooks_dir
 app = typer.Typer(help="A disposable virtual machine whose kernel really panics.", no_args_is_help=True)
 
 
+def _known(name: str) -> str:
+    if name not in lab.flavour_names():
+        raise typer.BadParameter(f"there is no flavour {name!r}; there are {', '.join(lab.flavour_names())}")
+    return name
+
+
+_KINDS = f"[{'|'.join(lab.flavour_names())}]"
+Flavour = Annotated[str, typer.Option("--flavour", help="the kind of machine", parser=_known, metavar=_KINDS)]
+#: for what goes to whichever machine runs: a wrong guess is refused
+RunningFlavour = Annotated[
+    str | None, typer.Option("--flavour", help="only if the machine is of this kind", parser=_known, metavar=_KINDS)
+]
+
+
 def _say(text: str) -> None:
     print(f"lab: {text}", file=sys.stderr, flush=True)
 
 
 @app.command()
-def up() -> int:
+def up(flavour: Flavour = lab.DEFAULT_FLAVOUR) -> int:
     """Build the machine's image where it is not built yet, and start it."""
-    lab.up(_say)
+    lab.up(_say, flavour=flavour)
     return status()
 
 
 @app.command()
 def run(
+    flavour: Flavour = lab.DEFAULT_FLAVOUR,
     mode: Annotated[str, typer.Option(help="check, plan or apply; apply crashes the lab's kernel")] = "apply",
     resume: Annotated[bool, typer.Option("--resume", help="go on with the newest run that has no good end")] = False,
     symbols: Annotated[bool, typer.Option(help="fetch debug symbols of its kernel (283 MB, once)")] = True,
@@ -38,10 +53,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> int:
     """Bring the lab up and run all six stages against it, a real crash among them."""
-    lab.install_requirements(_say)
-    now = lab.up(_say)
+    lab.install_requirements(_say, flavour=lab.load_flavour(flavour))
+    now = lab.up(_say, flavour=flavour)
     if symbols:
-        lab.fetch_symbols(lab.kernel_release(), _say)
+        lab.fetch_symbols(lab.kernel_release(flavour), _say)
     values = read_values(notebooks_dir().parent / "parameters" / "lab.yaml")
     values["mode"] = mode
     for name, path in (("ssh_config", now.ssh_config), ("console_log", now.console)):
@@ -55,25 +70,31 @@ def run(
             lab.down()
 
 
-@app.command()
-def ssh(words: Annotated[list[str] | None, typer.Argument(help="a command to run there")] = None) -> int:
+# Options end where the command for the guest begins.
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+def ssh(
+    words: Annotated[list[str] | None, typer.Argument(help="a command to run there")] = None,
+    flavour: RunningFlavour = None,
+) -> int:
     """Log in to the machine."""
     if not lab.status().running:
-        raise UsageError("the lab is not running", "kdumpkit lab up")
+        raise UsageError("the lab is not running", f"kdumpkit lab up{_option(flavour)}")
+    _refuse_other(flavour)
     argv = [*lab.ssh_argv(), *(words or [])]
     os.execvp(argv[0], argv)
 
 
 @app.command()
-def status() -> int:
-    """Say how the machine stands."""
-    now = lab.status()
+def status(flavour: Flavour = lab.DEFAULT_FLAVOUR) -> int:
+    """Say how the machine stands; where none runs, whether the flavour's image is built."""
+    now = lab.status(flavour)
     if not now.running:
         built = "built" if now.image_digest else "not built yet"
-        print(f"not running; image {built}")
+        print(f"not running; image of {flavour} {built}")
         return 0
     answers = "answers" if now.answers else "does not answer now"
     print(f"running as process {now.pid} under {now.accelerator}, {answers}")
+    print(f"flavour:    {now.flavour}{'' if now.image_is_current else ', from an older recipe'}")
     print(f"log in:     ssh -F {_short(now.ssh_config)} {now.ssh_destination}")
     print(f"console:    {_short(now.console)}")
     print("parameters: parameters/lab.yaml")
@@ -81,10 +102,21 @@ def status() -> int:
 
 
 @app.command()
-def down() -> int:
-    """End the machine and remove what it left; the built image and the symbols are kept."""
+def down(flavour: RunningFlavour = None) -> int:
+    """End the machine and remove what it left; the built images and the symbols are kept."""
+    _refuse_other(flavour)
     print("the lab is down" if lab.down() else "the lab was not running")
     return 0
+
+
+def _refuse_other(flavour: str | None) -> None:
+    running = lab.status().flavour
+    if flavour and running and running != flavour:
+        raise UsageError(f"the machine that runs is of the flavour {running}, not {flavour}", "kdumpkit lab status")
+
+
+def _option(flavour: str | None) -> str:
+    return f" --flavour {flavour}" if flavour else ""
 
 
 def _short(path: Path) -> str:

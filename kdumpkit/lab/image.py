@@ -1,4 +1,4 @@
-"""The disk image of a root tree: partition table, ext4 and GRUB, written without a loop device."""
+"""The built image of a flavour: how it is made, and how it is found again."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import json
 import os
 import shutil
 import time
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kdumpkit.errors import LabError
 from kdumpkit.lab import paths
+from kdumpkit.lab.boot import IMAGES
+from kdumpkit.lab.disk import new_volumes, plan_layout, write_disk
 from kdumpkit.lab.keys import LabKeys, generate_keys
-from kdumpkit.lab.process import Say, run_here
-from kdumpkit.lab.recipe import MIB, Flavour
-from kdumpkit.lab.tree import Tree, build_tree
+from kdumpkit.lab.process import Say
+from kdumpkit.lab.recipe import MIB, UEFI, Flavour
+from kdumpkit.lab.tree import build_tree
 
-SECTOR_BYTES = 512
-#: first sector of the root partition; GRUB's core lies between the boot sector and here
-FIRST_SECTOR = 2048
-_BOOT_CODE_BYTES = 440
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -89,15 +86,23 @@ def build_image(flavour: Flavour, say: Say) -> Image:
     log = images / f"{flavour.name}-build.log"
     log.write_bytes(b"")
     keys = generate_keys(work / "keys")
-    tree = build_tree(flavour, work / "tree", str(uuid.uuid4()), keys, log, say)
-    say(f"disk image: {flavour.disk_bytes // MIB} MiB, ext4, GRUB")
-    write_disk(tree, work / "disk.raw", flavour.disk_bytes, log)
+    layout, volumes = plan_layout(flavour), new_volumes()
+    tree = build_tree(flavour, work / "tree", layout, volumes, keys, log, say)
+    grub = work / "grub"
+    shutil.move(tree.path / IMAGES.lstrip("/"), grub)
+    # what the packages and the boot files of the guest were made from is no part of it
+    shutil.rmtree(tree.path / "usr/src/lab")
     newest = tree.kernels[-1]
     shutil.copyfile(tree.path / f"boot/vmlinuz-{newest}", work / "vmlinuz")
-    shutil.copyfile(tree.path / f"boot/initrd.img-{newest}", work / "initrd.img")
+    shutil.copyfile(find_initrd(tree.path / "boot", newest), work / "initrd.img")
+    kind = f"root on {flavour.root_on}, {'UEFI' if flavour.firmware == UEFI else 'BIOS'}, GRUB"
+    say(f"disk image: {flavour.disk_bytes // MIB} MiB, ext4, {kind}")
+    write_disk(layout, volumes, tree.path, grub, work / "disk.raw", flavour.disk_bytes, log)
     remove_tree(tree.path)
+    for leftover in (grub, work / "boot"):
+        shutil.rmtree(leftover, ignore_errors=True)
     final = image_folder(flavour)
-    image = Image(final, flavour.name, flavour.digest(), tree.root_uuid, tree.kernels, 0.0)
+    image = Image(final, flavour.name, flavour.digest(), volumes.root_uuid, tree.kernels, 0.0)
     described = {**asdict(image), "build_seconds": round(time.monotonic() - started, 1)}
     del described["folder"]
     (work / "image.json").write_text(json.dumps(described, indent=1) + "\n")
@@ -113,6 +118,14 @@ def build_image(flavour: Flavour, say: Say) -> Image:
     return built
 
 
+def find_initrd(boot: Path, release: str) -> Path:
+    """The initial RAM disk of a kernel under the name that its distribution gives it. Raises LabError."""
+    for name in (f"initrd.img-{release}", f"initramfs-{release}.img"):
+        if (boot / name).is_file():
+            return boot / name
+    raise LabError(f"the tree has no initial RAM disk for {release}", "read the build's log and report it")
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a root tree. Raises LabError, with nothing removed, where something is still mounted in it."""
     inside = f" {folder.resolve()}/"
@@ -121,37 +134,3 @@ def remove_tree(folder: Path) -> None:
             f"something is still mounted below {folder}: it is left alone", f"unmount it: umount -R {folder}/*"
         )
     shutil.rmtree(folder)
-
-
-def write_disk(tree: Tree, disk: Path, size_bytes: int, log: Path) -> None:
-    """Write a bootable disk with the tree as its only partition."""
-    with disk.open("wb") as file:
-        file.truncate(size_bytes)
-    run_here(
-        ["sfdisk", "--quiet", str(disk)],
-        what="partitioning the disk image",
-        timeout_s=30,
-        stdin=f"label: dos\nstart={FIRST_SECTOR}, type=83, bootable\n".encode(),
-        log=log,
-    )
-    offset = FIRST_SECTOR * SECTOR_BYTES
-    run_here(
-        [
-            *("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-U", tree.root_uuid, "-d", str(tree.path)),
-            # Tables left for later would be written by the guest, under emulation, while it is being timed.
-            *("-E", f"offset={offset},lazy_itable_init=0,lazy_journal_init=0"),
-            *(str(disk), f"{(size_bytes - offset) // 1024}k"),
-        ],
-        what="writing the root file system",
-        timeout_s=300,
-        log=log,
-    )
-    grub = tree.path / "boot/grub/i386-pc"
-    core = (grub / "core.img").read_bytes()
-    room = offset - SECTOR_BYTES
-    if len(core) > room:
-        raise LabError(f"GRUB's core has {len(core)} bytes and only {room} fit before the partition", "report it")
-    with disk.open("r+b") as file:
-        file.write((grub / "boot.img").read_bytes()[:_BOOT_CODE_BYTES])
-        file.seek(SECTOR_BYTES)
-        file.write(core)

@@ -21,6 +21,7 @@ from kdumpkit.lab.requirements import check_requirements
 from kdumpkit.lab.ssh_access import known_hosts_text, read_banner, ssh_config_text, wait_for_login
 
 HOST = "kdumpkit-lab"
+DEFAULT_FLAVOUR = "debian"
 #: a boot takes 20 s under software emulation on two idle cores
 START_DEADLINE_S = 240.0
 _BUILD_DEADLINE_S = 900.0
@@ -42,6 +43,8 @@ class LabStatus:
     answers: bool
     #: what the guest says on its serial console, appended over its reboots
     console: Path
+    #: of the running machine; None where none runs
+    flavour: str | None
     #: digest of the recipe that the running machine, or else the built image, was made from; None where neither is
     image_digest: str | None
     #: that digest is the one of today's recipe
@@ -51,27 +54,30 @@ class LabStatus:
 
 
 def ssh_argv(second_login: bool = False) -> list[str]:
-    """The words that log in to the guest; a command may be put behind them."""
+    """The words that log in to the guest, whichever flavour runs; a command may be put behind them."""
     login = f"{HOST}-{load_flavour().second_login}" if second_login else HOST
     return ["ssh", "-F", str(paths.ssh_config()), login]
 
 
-def kernel_release() -> str:
-    """The kernel that the lab's machine boots by default, as its ``uname -r`` prints it.
+def kernel_release(flavour: str = DEFAULT_FLAVOUR) -> str:
+    """The kernel that a flavour's machine boots by default, as its ``uname -r`` prints it.
 
     Raises LabError where the image has not been built.
     """
-    image = find_image(load_flavour())
+    image = find_image(load_flavour(flavour))
     if image is None:
-        raise LabError("the lab's image is not built, so that its kernel is not known yet", "kdumpkit lab up")
+        raise LabError(
+            f"the image of the lab's flavour {flavour} is not built, so that its kernel is not known yet",
+            f"kdumpkit lab up --flavour {flavour}",
+        )
     return image.kernels[-1]
 
 
-def status() -> LabStatus:
-    """How the lab stands now; changes nothing."""
-    flavour = load_flavour()
+def status(flavour: str = DEFAULT_FLAVOUR) -> LabStatus:
+    """How the lab stands now; changes nothing. The flavour is the one to tell of where no machine runs."""
     machine = find_machine(paths.run_root())
-    image = find_image(flavour)
+    recipe = load_flavour(machine.flavour if machine else flavour)
+    image = find_image(recipe)
     digest = machine.image_digest if machine else image.digest if image else None
     return LabStatus(
         running=machine is not None,
@@ -81,25 +87,28 @@ def status() -> LabStatus:
         ssh_port=machine.ssh_port if machine else None,
         answers=machine is not None and read_banner(machine.ssh_port, 3).startswith(b"SSH-2.0"),
         console=paths.console_log(),
+        flavour=machine.flavour if machine else None,
         image_digest=digest,
-        image_is_current=digest == flavour.digest(),
+        image_is_current=digest == recipe.digest(),
         accelerator=machine.accelerator if machine else None,
     )
 
 
-def up(progress: Say, fresh: bool = True, *, deadline_s: float = START_DEADLINE_S) -> LabStatus:
-    """The lab running, with a login that works.
+def up(
+    progress: Say, fresh: bool = True, *, flavour: str = DEFAULT_FLAVOUR, deadline_s: float = START_DEADLINE_S
+) -> LabStatus:
+    """The lab running as a machine of that flavour, with a login that works.
 
     Builds the image where there is none of today's recipe. A machine that runs from that image and answers is
-    used as it is; otherwise one is started, with ``fresh`` from the image's own state, without it from where a
-    machine that ended left its disk.
+    used as it is; one of another flavour is ended; otherwise one is started, with ``fresh`` from the image's own
+    state, without it from where a machine of this flavour that ended left its disk.
 
     Raises LabError: requirements missing, no root for a build, QEMU's own words, or the end of the console.
     """
-    check_requirements()
-    flavour = load_flavour()
+    recipe = load_flavour(flavour)
+    check_requirements(recipe)
     with _locked(progress):
-        image = find_image(flavour)
+        image = find_image(recipe)
         machine = find_machine(paths.run_root())
         if machine and image and machine.image_digest == image.digest:
             try:
@@ -110,12 +119,14 @@ def up(progress: Say, fresh: bool = True, *, deadline_s: float = START_DEADLINE_
                 progress(f"the lab's machine runs already: process {machine.pid}")
                 return status()
         if machine:
+            if machine.flavour != flavour:
+                progress(f"a machine of the flavour {machine.flavour} runs and is ended: there is one at a time")
             stop_machine(paths.run_root(), machine)
         if image is None:
-            progress(f"building the image of the lab (once per recipe, 1 to 3 minutes): {image_folder(flavour)}")
-            image = build_image(flavour, progress)
+            progress(f"building the image of the lab (once per recipe, 1 to 3 minutes): {image_folder(recipe)}")
+            image = build_image(recipe, progress)
             fresh = True
-        _start(flavour, image, fresh, deadline_s, progress)
+        _start(recipe, image, fresh, deadline_s, progress)
     return status()
 
 
@@ -135,10 +146,12 @@ def down() -> bool:
 def _start(flavour: Flavour, image: Image, fresh: bool, deadline_s: float, progress: Say) -> None:
     run = paths.run_root()
     run.mkdir(parents=True, exist_ok=True)
-    overlay = run / "disk.qcow2"
+    overlay = run / f"{image.folder.name}.qcow2"
     if fresh or not overlay.exists():
         paths.console_log().unlink(missing_ok=True)
-        overlay.unlink(missing_ok=True)
+        # of any flavour: a disk and the firmware's variables belong to one machine
+        for left in run.iterdir():
+            left.unlink()
         run_here(
             ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(overlay)],
             what="making the machine's disk",

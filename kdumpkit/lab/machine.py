@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -13,12 +14,17 @@ from pathlib import Path
 
 from kdumpkit.errors import LabError
 from kdumpkit.lab.process import run_here
-from kdumpkit.lab.recipe import MIB, Flavour
+from kdumpkit.lab.recipe import MIB, UEFI, Flavour
 
 EMULATOR = "qemu-system-x86_64"
 _QMP_SOCKET = "qmp.sock"
 _PID_FILE = "qemu.pid"
 _STATE_FILE = "machine.json"
+#: OVMF without Secure Boot, as Debian's package ovmf has it: the program, and the variables that a new machine has
+FIRMWARE_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+FIRMWARE_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+#: this machine's own copy of them
+_FIRMWARE_VARIABLES = "efi-variables.fd"
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ def qemu_argv(flavour: Flavour, accelerator: str, run: Path, disk: Path, console
         # The overlay is thrown away after the run; what QEMU has not written back yet survives the guest's panic.
         *("-drive", f"if=none,id=root,file={_escaped(disk)},format=qcow2,cache=unsafe,discard=unmap"),
         *("-device", "virtio-blk-pci,drive=root"),
+        *_firmware_options(flavour, run),
         *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{ssh_port}-:22"),
         *("-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "virtio-rng-pci"),
@@ -61,6 +68,15 @@ def qemu_argv(flavour: Flavour, accelerator: str, run: Path, disk: Path, console
         *("-chardev", f"socket,id=qmp,path={_QMP_SOCKET},server=on,wait=off", "-mon", "chardev=qmp,mode=control"),
         *("-pidfile", str(run / _PID_FILE), "-daemonize"),
         *flavour.qemu_options,
+    ]
+
+
+def _firmware_options(flavour: Flavour, run: Path) -> list[str]:
+    if flavour.firmware != UEFI:
+        return []
+    return [
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_escaped(FIRMWARE_CODE)}"),
+        *("-drive", f"if=pflash,unit=1,format=raw,file={_escaped(run / _FIRMWARE_VARIABLES)}"),
     ]
 
 
@@ -81,6 +97,8 @@ def start_machine(flavour: Flavour, accelerator: str, digest: str, run: Path, di
     port = free_loopback_port()
     for name in (_QMP_SOCKET, _PID_FILE, _STATE_FILE):
         (run / name).unlink(missing_ok=True)
+    if flavour.firmware == UEFI and not (run / _FIRMWARE_VARIABLES).exists():
+        shutil.copyfile(FIRMWARE_VARIABLES, run / _FIRMWARE_VARIABLES)
     argv = qemu_argv(flavour, accelerator, run, disk, console, port)
     run_here(argv, what="starting the lab's machine", timeout_s=30, cwd=run)
     pid = int((run / _PID_FILE).read_text())

@@ -17,12 +17,20 @@ from kdumpkit.errors import LabError
 MIB = 1024 * 1024
 
 #: the files whose code decides what is in an image: a change in one of them is a change of the recipe
-BUILDERS = ("sources.py", "tree.py", "image.py", "package_source.py")
+BUILDERS = ("sources.py", "tree.py", "boot.py", "image.py", "disk.py", "lvm.py", "package_source.py")
+
+BIOS = "bios"
+UEFI = "uefi"
+PARTITION = "partition"
+LVM = "lvm"
 
 
 @dataclass(frozen=True)
 class GuestFile:
-    """A file that is written into the guest's root tree. ``{root_uuid}`` in the text stands for the root's UUID."""
+    """A file that is written into the guest's root tree.
+
+    ``{root_uuid}``, ``{boot_uuid}`` and ``{esp_id}`` in the text stand for the file systems of this very image.
+    """
 
     path: str
     text: str
@@ -45,7 +53,7 @@ class Flavour:
     kernel_count: int
     #: installed after the kernels, whose scripts they would break in an unfinished tree
     late_packages: tuple[str, ...]
-    #: not installed, but in the guest's own package source with whatever they depend on
+    #: not installed, but in the guest's own apt source with whatever they depend on; without any it has no such source
     offered_packages: tuple[str, ...]
     #: lines for debconf-set-selections
     preseed: tuple[str, ...]
@@ -64,6 +72,18 @@ class Flavour:
     disk_bytes: int
     memory_bytes: int
     cpus: int
+    #: shell commands that write the first boot-loader configuration, inside the tree
+    first_boot_config: str
+    #: shell commands for what the distribution does to a finished system, inside the tree, after everything else
+    finish: str
+    #: ``bios`` or ``uefi``
+    firmware: str = BIOS
+    #: what holds the root file system: ``partition``, or ``lvm`` with a /boot partition beside it
+    root_on: str = PARTITION
+    #: where GRUB has its configuration and modules
+    grub_folder: str = "/boot/grub"
+    #: Debian packages that are not installed: their files lie below /usr/src/lab/<package> while ``finish`` runs
+    unpacked_packages: tuple[str, ...] = ()
     #: more words for QEMU's command line
     qemu_options: tuple[str, ...] = ()
 

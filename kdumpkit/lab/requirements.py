@@ -1,4 +1,4 @@
-"""What the lab needs from the building machine: programs, and the Debian packages that bring them."""
+"""What the lab needs from the building machine: programs and files, and the Debian packages that bring them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from kdumpkit.errors import LabError
+from kdumpkit.lab.machine import FIRMWARE_CODE, FIRMWARE_VARIABLES
 from kdumpkit.lab.process import search_path
+from kdumpkit.lab.recipe import UEFI, Flavour
 
 #: program → Debian package
 PROGRAMS = {
@@ -24,22 +27,41 @@ PROGRAMS = {
     "tar": "tar",
 }
 
+#: what a flavour with UEFI firmware needs beside these; a path is a file that has to be there
+UEFI_PROGRAMS = {
+    str(FIRMWARE_CODE): "ovmf",
+    str(FIRMWARE_VARIABLES): "ovmf",
+    "mformat": "mtools",
+    "mcopy": "mtools",
+}
+
 _INSTEAD = "or see a recorded run without any of it: make demo-replay"
 
 
 def find_program(name: str) -> str | None:
-    """Full path of a program, sbin folders included; None where it is not installed."""
+    """Full path of a program, sbin folders included, or of a file named by its path; None where it is not there."""
+    if name.startswith("/"):
+        return name if Path(name).is_file() else None
     return shutil.which(name, path=search_path())
 
 
-def missing_packages(find: Callable[[str], str | None] = find_program) -> list[str]:
-    """Debian packages that have to be installed before the lab can be built and run, sorted."""
-    return sorted({package for program, package in PROGRAMS.items() if find(program) is None})
+def needed_by(flavour: Flavour) -> dict[str, str]:
+    """Programs (or files) that building and running a flavour needs, each with the Debian package that brings it."""
+    return {**PROGRAMS, **(UEFI_PROGRAMS if flavour.firmware == UEFI else {})}
 
 
-def check_requirements() -> None:
+def missing_packages(find: Callable[[str], str | None] = find_program, flavour: Flavour | None = None) -> list[str]:
+    """Debian packages that have to be installed before the flavour can be built and run, sorted.
+
+    Without a flavour: what every one of them needs.
+    """
+    needed = PROGRAMS if flavour is None else needed_by(flavour)
+    return sorted({package for program, package in needed.items() if find(program) is None})
+
+
+def check_requirements(flavour: Flavour | None = None) -> None:
     """Raises LabError, with the command that installs them, where packages are missing."""
-    if missing := missing_packages():
+    if missing := missing_packages(flavour=flavour):
         raise LabError(
             f"the lab cannot be started: not installed on this machine: {', '.join(missing)}",
             f"as root: apt-get install {' '.join(missing)}; {_INSTEAD}",
@@ -58,13 +80,14 @@ def install_requirements(
     *,
     find: Callable[[str], str | None] = find_program,
     is_root: bool | None = None,
+    flavour: Flavour | None = None,
 ) -> list[str]:
     """Install what is missing after saying what that is; returns the packages that were installed.
 
     ``run`` runs one command and returns its exit status.
     Raises LabError, with nothing changed, where packages are missing and this is not root or not a machine with apt.
     """
-    missing = missing_packages(find)
+    missing = missing_packages(find, flavour)
     if not missing:
         return []
     root = os.geteuid() == 0 if is_root is None else is_root
@@ -87,7 +110,7 @@ def install_requirements(
                 f"`{' '.join(argv)}` ended with status {status}: the lab's packages are not installed",
                 f"run it by hand and read what it says; {_INSTEAD}",
             )
-    if still := missing_packages(find):
+    if still := missing_packages(find, flavour):
         raise LabError(
             f"apt-get reported success and these packages' programs are still not there: {', '.join(still)}",
             f"look at: dpkg --status {' '.join(still)}; {_INSTEAD}",
@@ -96,4 +119,4 @@ def install_requirements(
 
 
 def _programs_of(packages: Sequence[str]) -> set[str]:
-    return {program for program, package in PROGRAMS.items() if package in packages}
+    return {program for program, package in {**PROGRAMS, **UEFI_PROGRAMS}.items() if package in packages}

@@ -12,6 +12,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdumpkit.lab.boot import make_first_boot_files
+from kdumpkit.lab.disk import Layout, Volumes
 from kdumpkit.lab.keys import LabKeys
 from kdumpkit.lab.package_source import write_package_source
 from kdumpkit.lab.process import Say, run_here
@@ -37,64 +39,14 @@ mount -t tmpfs lab-tmp "$tree/tmp"
 exec chroot "$tree" "$@"
 """
 
-# What grub-mkconfig asks grub-probe about a disk that does not exist yet.
-_GRUB_PROBE = """\
-#!/bin/sh
-target=
-for word in "$@"; do
-    case "$word" in --target=*) target=${word#--target=} ;; esac
-    [ "$previous" = -t ] && target=$word
-    previous=$word
-done
-case "$target" in
-    device) echo /dev/vda1 ;;
-    disk) echo /dev/vda ;;
-    fs) echo ext2 ;;
-    fs_uuid) echo @UUID@ ;;
-    partmap) echo msdos ;;
-    abstraction) ;;
-    drive) echo '(hd0,msdos1)' ;;
-    compatibility_hint) echo hd0,msdos1 ;;
-    bios_hints) echo hd0,msdos1 ;;
-    hints_string) echo "--hint-bios=hd0,msdos1 --hint-efi=hd0,msdos1 --hint-baremetal=ahci0,msdos1" ;;
-    *) exit 1 ;;
-esac
-"""
-
-_GRUB_CONFIG = """
-set -eu
-: > /dev/vda1
-: > /dev/disk/by-uuid/@UUID@
-cat > /run/grub-probe
-chmod 755 /run/grub-probe
-mount --bind /run/grub-probe /usr/sbin/grub-probe
-mkdir -p /boot/grub/i386-pc
-cp /usr/lib/grub/i386-pc/*.mod /usr/lib/grub/i386-pc/*.lst /boot/grub/i386-pc/
-grub-editenv /boot/grub/grubenv create
-# Left out once: the first boot has no reservation, and the next update-grub brings it.
-mv /etc/default/grub.d/kdump-tools.cfg /run/
-grub-mkconfig -o /boot/grub/grub.cfg
-mv /run/kdump-tools.cfg /etc/default/grub.d/
-grub-mkimage -O i386-pc -o /boot/grub/i386-pc/core.img -p '(hd0,msdos1)/boot/grub' \
-    biosdisk part_msdos ext2 normal linux configfile search serial terminal echo
-cp /usr/lib/grub/i386-pc/boot.img /boot/grub/i386-pc/boot.img
-"""
-
 _FINISH = """
 set -eu
-for release in $(linux-version list); do
-    /etc/kernel/postinst.d/kdump-tools "$release"
-    cp /etc/kdump/sysctl.conf "/var/lib/kdump/latest_sysctls-$release"
-done
-newest=$(linux-version list | linux-version sort | tail -n 1)
-ln -sf "/boot/vmlinuz-$newest" /var/lib/kdump/vmlinuz
-ln -sf "/var/lib/kdump/initrd.img-$newest" /var/lib/kdump/initrd.img
 useradd --create-home --shell /bin/bash "$1"
 install -d -m 700 /root/.ssh
 install -m 600 /run/authorized_keys /root/.ssh/authorized_keys
 install -d -m 700 -o "$1" -g "$1" "/home/$1/.ssh"
 install -m 600 -o "$1" -g "$1" /run/authorized_keys "/home/$1/.ssh/authorized_keys"
-systemctl --quiet enable kdump-tools.service ssh.service
+systemctl --quiet enable ssh.service
 shift
 systemctl --quiet mask "$@"
 # An empty id would make each fresh overlay's boot a first boot, with units of its own.
@@ -106,6 +58,16 @@ rm -f /etc/apt/apt.conf.d/99mmdebstrap
 """
 
 
+_UNPACK = """
+set -eu
+mkdir -p /usr/src/lab && cd /usr/src/lab
+apt-get download "$@"
+for name in "$@"; do
+    dpkg-deb -x "$name"_*.deb "$name"
+    rm "$name"_*.deb
+done
+"""
+
 # A mount and a process namespace of its own: nothing of it stays when it ends or is killed.
 _ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--mount-proc")
 
@@ -115,7 +77,6 @@ class Tree:
     """A finished root tree and what was put into it."""
 
     path: Path
-    root_uuid: str
     #: releases (``uname -r``) of the installed kernels, oldest first
     kernels: tuple[str, ...]
 
@@ -125,8 +86,10 @@ def enter_argv(tree: Path, argv: list[str]) -> list[str]:
     return [*_ALONE, "sh", "-c", _ENTER, "lab", str(tree), *argv]
 
 
-def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log: Path, say: Say) -> Tree:
-    """A root tree of the flavour in the new folder ``tree``. Needs root.
+def build_tree(
+    flavour: Flavour, tree: Path, layout: Layout, volumes: Volumes, keys: LabKeys, log: Path, say: Say
+) -> Tree:
+    """A root tree of the flavour in the new folder ``tree``, for a disk of that layout. Needs root.
 
     Raises LabError with the last lines of what failed; all output of the tools goes to ``log``.
     """
@@ -138,7 +101,7 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     say(f"root tree: {flavour.suite}, {len(flavour.packages)} packages and what they need")
     work = tree.parent
     early = work / "early"
-    _write_files(early, flavour.early_files, root_uuid)
+    _write_files(early, flavour.early_files, volumes)
     options = work / "apt.conf"
     options.write_text(read_transport_options() + 'Acquire::Languages "none";\nAPT::Install-Recommends "false";\n')
     options.chmod(0o600)
@@ -160,7 +123,7 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
         stdin=sources.encode(),
         log=log,
     )
-    _write_files(tree, flavour.files, root_uuid)
+    _write_files(tree, flavour.files, volumes)
     policy = tree / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
@@ -170,25 +133,27 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     say(f"kernels: {', '.join(packages)}")
     install = 'apt-get install --yes --no-install-recommends "$@"'
     inside(install, *packages, what="installing the kernels")
-    say(f"packages that need a kernel: {', '.join(flavour.late_packages)}")
-    inside(install, *flavour.late_packages, what="installing kdump-tools")
-    inside(
-        _GRUB_CONFIG.replace("@UUID@", root_uuid),
-        what="writing grub.cfg",
-        stdin=_GRUB_PROBE.replace("@UUID@", root_uuid).encode(),
+    if flavour.late_packages:
+        say(f"packages that need a kernel: {', '.join(flavour.late_packages)}")
+        inside(install, *flavour.late_packages, what=f"installing {', '.join(flavour.late_packages)}")
+    if flavour.unpacked_packages:
+        inside(_UNPACK, *flavour.unpacked_packages, what="unpacking programs for the guest's own packages")
+    make_first_boot_files(
+        flavour, layout, volumes, lambda script, stdin: inside(script, what="writing grub.cfg", stdin=stdin)
     )
     for path, text in flavour.appended:
         with (tree / path.lstrip("/")).open("a") as file:
             file.write(text)
-    say(f"the guest's own package source: {', '.join(flavour.offered_packages)}")
-    inside(
-        "mkdir -p /srv/packages/partial && apt-get install --yes --no-install-recommends --download-only"
-        ' -o Dir::Cache::archives=/srv/packages "$@"',
-        *flavour.offered_packages,
-        what="fetching the packages that the guest offers",
-    )
-    write_package_source(tree, "srv/packages")
-    inside("apt-get update", what="reading the guest's own package source")
+    if flavour.offered_packages:
+        say(f"the guest's own package source: {', '.join(flavour.offered_packages)}")
+        inside(
+            "mkdir -p /srv/packages/partial && apt-get install --yes --no-install-recommends --download-only"
+            ' -o Dir::Cache::archives=/srv/packages "$@"',
+            *flavour.offered_packages,
+            what="fetching the packages that the guest offers",
+        )
+        write_package_source(tree, "srv/packages")
+        inside("apt-get update", what="reading the guest's own package source")
     inside(
         "cat > /run/authorized_keys\n" + _FINISH,
         flavour.second_login,
@@ -196,6 +161,7 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
         what="finishing the root tree",
         stdin=keys.client_public.encode(),
     )
+    inside("set -eu\n" + flavour.finish, what=f"finishing the {flavour.name} flavour", timeout_s=300)
     generators = tree / "etc/systemd/system-generators"
     generators.mkdir(parents=True, exist_ok=True)
     for name in flavour.masked_generators:
@@ -204,15 +170,15 @@ def build_tree(flavour: Flavour, tree: Path, root_uuid: str, keys: LabKeys, log:
     policy.unlink()
     shutil.rmtree(early)
     options.unlink()
-    return Tree(tree, root_uuid, tuple(package.removeprefix("linux-image-") for package in packages))
+    return Tree(tree, tuple(package.removeprefix("linux-image-") for package in packages))
 
 
-def _write_files(root: Path, files: tuple[GuestFile, ...], root_uuid: str) -> None:
+def _write_files(root: Path, files: tuple[GuestFile, ...], volumes: Volumes) -> None:
     for file in files:
         path = root / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(file.text.replace("{root_uuid}", root_uuid))
+        path.write_text(volumes.fill_in(file.text))
         path.chmod(file.mode)
 
 

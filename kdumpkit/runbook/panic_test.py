@@ -78,7 +78,7 @@ class PanicTest(Stage):
         target = self.known(self.survey.dump_target)
         memory = self.known(self.survey.meminfo)
         if target.remote is not None:
-            return StepReport("Room for the dump", findings=(check_dump_space(target, memory),))
+            return StepReport("Room for the dump", findings=(check_fits(self.survey),))
         space = self.known(target.space)
         bars = [
             (f"free on {space.target}", space.free_bytes),

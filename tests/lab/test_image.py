@@ -1,76 +1,18 @@
-"""The disk image, written by the real tools from a small tree, and how a built image is found again."""
+"""How a built image is found again, and what is refused before one is built."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from kdumpkit.errors import LabError
 from kdumpkit.lab import image
-from kdumpkit.lab.process import search_path
 from kdumpkit.lab.recipe import load_flavour
-from kdumpkit.lab.tree import Tree
 
 UUID = "0c2bd6a6-7f31-4a3f-a4a0-2f6f5c1f6a01"
 DEBIAN = load_flavour()
-
-
-def needs(*programs: str) -> pytest.MarkDecorator:
-    missing = [name for name in programs if shutil.which(name, path=search_path()) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not on this machine: {', '.join(missing)}")
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    grub = tmp_path / "tree/boot/grub/i386-pc"
-    grub.mkdir(parents=True)
-    (grub / "boot.img").write_bytes(b"\xeb\x63" + b"B" * 508 + b"\x55\xaa")
-    (grub / "core.img").write_bytes(b"C" * 1000)
-    (tmp_path / "tree/hello").write_text("hello from the root\n")
-    return Tree(tmp_path / "tree", UUID, ("6.1.0-1-cloud-amd64",))
-
-
-@needs("sfdisk", "mke2fs", "debugfs")
-def test_disk_has_partition_boot_code_and_files(tree: Tree, tmp_path: Path) -> None:
-    disk = tmp_path / "disk.raw"
-    size = 32 * 2**20
-    image.write_disk(tree, disk, size, tmp_path / "log")
-    assert disk.stat().st_size == size
-    with disk.open("rb") as file:
-        first = file.read(512)
-        after = file.read(1000)
-    # 440 bytes of code, then the partition table that sfdisk wrote
-    assert first[:440] == b"\xeb\x63" + b"B" * 438
-    assert first[510:] == b"\x55\xaa"
-    assert after == b"C" * 1000
-    active, kind = first[446], first[450]
-    assert (active, kind) == (0x80, 0x83)
-    assert int.from_bytes(first[454:458], "little") == image.FIRST_SECTOR
-    offset = image.FIRST_SECTOR * image.SECTOR_BYTES
-    root = f"{disk}?offset={offset}"
-    said = subprocess.run(
-        ["debugfs", "-R", "cat /hello", root], capture_output=True, check=True, env={"PATH": search_path()}
-    ).stdout
-    assert said == b"hello from the root\n"
-    header = subprocess.run(
-        ["debugfs", "-R", "show_super_stats -h", root],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": search_path()},
-    ).stdout
-    assert UUID in header
-
-
-@needs("sfdisk", "mke2fs")
-def test_a_core_that_would_run_into_the_partition_is_refused(tree: Tree, tmp_path: Path) -> None:
-    (tree.path / "boot/grub/i386-pc/core.img").write_bytes(b"C" * 2**20)
-    with pytest.raises(LabError, match="only 1048064 fit"):
-        image.write_disk(tree, tmp_path / "disk.raw", 32 * 2**20, tmp_path / "log")
 
 
 @pytest.fixture
@@ -123,3 +65,12 @@ def test_a_tree_with_something_mounted_in_it_is_left_alone(tmp_path: Path, monke
     mounts.write_text(f"36 25 0:32 / {folder}2/dev rw - tmpfs lab-dev rw\n")
     image.remove_tree(folder)
     assert not folder.exists()
+
+
+def test_the_initrd_is_found_under_either_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no initial RAM disk for 6\\.1"):
+        image.find_initrd(tmp_path, "6.1")
+    (tmp_path / "initramfs-6.1.img").write_text("")
+    assert image.find_initrd(tmp_path, "6.1").name == "initramfs-6.1.img"
+    (tmp_path / "initrd.img-6.1").write_text("")
+    assert image.find_initrd(tmp_path, "6.1").name == "initrd.img-6.1"

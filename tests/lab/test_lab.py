@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from kdumpkit import lab
 from kdumpkit.errors import LabError
+from kdumpkit.lab import lab as lab_module
 from kdumpkit.lab import paths
 from kdumpkit.lab import requirements as requirements_module
+from kdumpkit.lab.image import Image, image_folder
+from kdumpkit.lab.machine import Machine
+from kdumpkit.lab.recipe import load_flavour
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +36,47 @@ def test_status_of_a_lab_that_was_never_up(cache: Path) -> None:
     assert not cache.exists()
 
 
+def test_status_tells_of_the_flavour_that_runs_else_of_the_one_asked_for(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = image_folder(load_flavour("el"))
+    image.mkdir(parents=True)
+    described = {
+        "flavour": "el",
+        "digest": load_flavour("el").digest(),
+        "root_uuid": "",
+        "kernels": [],
+        "build_seconds": 1.0,
+    }
+    (image / "image.json").write_text(json.dumps(described))
+    assert lab.status("debian").image_digest is None
+    assert lab.status("el").image_is_current
+    assert lab.status("el").flavour is None
+    running = Machine(1, 1, 1, "tcg", "el", "0" * 16)
+    monkeypatch.setattr(lab_module, "find_machine", lambda _: running)
+    now = lab.status("debian")
+    assert (now.flavour, now.image_digest, now.image_is_current) == ("el", "0" * 16, False)
+
+
+def test_a_fresh_machine_gets_nothing_of_an_earlier_ones_files(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = cache / "lab/run"
+    run.mkdir(parents=True)
+    for name in ("debian-uefi-00.qcow2", "efi-variables.fd"):
+        (run / name).write_text("of another machine")
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stop(sorted(path.name for path in run.iterdir()))
+
+    image = Image(cache / "lab/images/el-1", "el", "1", "", (), 1.0)
+    monkeypatch.setattr(lab_module, "run_here", stop)
+    with pytest.raises(Stop) as caught:
+        lab_module._start(load_flavour("el"), image, True, 1.0, lambda _: None)
+    assert caught.value.args == ([],)
+
+
 def test_down_of_a_lab_that_is_not_up_leaves_no_file_but_the_cache(cache: Path) -> None:
     run = cache / "lab/run"
     run.mkdir(parents=True)
@@ -45,7 +91,7 @@ def test_down_of_a_lab_that_is_not_up_leaves_no_file_but_the_cache(cache: Path) 
 
 
 def test_up_without_its_programs_is_one_message(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.setattr(requirements_module, "missing_packages", lambda: ["mmdebstrap", "qemu-system-x86"])
+    monkeypatch.setattr(requirements_module, "missing_packages", lambda flavour: ["mmdebstrap", "qemu-system-x86"])
     with pytest.raises(LabError) as caught:
         lab.up(lambda _: None)
     assert "mmdebstrap, qemu-system-x86" in caught.value.message

@@ -85,6 +85,16 @@ def test_options_of_a_flavour_come_last() -> None:
     assert words[-2:] == ["-bios", "x.fd"]
 
 
+def test_uefi_firmware_is_read_only_and_its_variables_are_the_machines_own() -> None:
+    assert "pflash" not in " ".join(argv())
+    words = machine.qemu_argv(load_flavour("debian-uefi"), "tcg", Path("/c,d/run"), Path("/d"), Path("/c"), 1)
+    code, variables = [word for word in words if word.startswith("if=pflash")]
+    assert "readonly=on" in code
+    assert code.endswith("file=/usr/share/OVMF/OVMF_CODE_4M.fd")
+    assert "readonly" not in variables
+    assert variables.endswith("file=/c,,d/run/efi-variables.fd")
+
+
 def test_a_free_port_can_be_bound() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", machine.free_loopback_port()))

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
+import kdumpkit.lab
 from kdumpkit.errors import LabError
-from kdumpkit.lab.recipe import BUILDERS, GuestFile, flavour_names, load_flavour, recipe_digest
+from kdumpkit.lab.enterprise_linux import guest_text
+from kdumpkit.lab.recipe import (
+    BIOS,
+    BUILDERS,
+    LVM,
+    PARTITION,
+    UEFI,
+    GuestFile,
+    flavour_names,
+    load_flavour,
+    recipe_digest,
+)
 
 DEBIAN = load_flavour("debian")
+GUEST = Path(kdumpkit.lab.__file__).parent / "guest"
 
 
 def test_same_recipe_has_the_same_digest() -> None:
@@ -46,7 +62,7 @@ def test_a_change_of_the_building_code_changes_the_digest() -> None:
 
 
 def test_the_digest_covers_the_code_that_writes_tree_and_image() -> None:
-    assert {"tree.py", "image.py", "package_source.py"} <= set(BUILDERS)
+    assert {"tree.py", "boot.py", "disk.py", "lvm.py", "image.py", "package_source.py"} <= set(BUILDERS)
 
 
 def test_unknown_flavour_names_those_that_there_are() -> None:
@@ -95,3 +111,70 @@ def test_no_package_source_is_written_down() -> None:
     everything = repr(dataclasses.asdict(DEBIAN))
     assert "http" not in everything
     assert "deb " not in everything
+
+
+@pytest.mark.parametrize("name", flavour_names())
+def test_every_flavour_is_honest_about_what_is_the_labs_own(name: str) -> None:
+    module = importlib.import_module(f"kdumpkit.lab.flavours.{name.replace('-', '_')}")
+    assert "the lab's own" in " ".join((module.__doc__ or "").split()).lower()
+
+
+@pytest.mark.parametrize("name", flavour_names())
+def test_no_flavour_has_a_reservation_at_its_first_boot(name: str) -> None:
+    flavour = load_flavour(name)
+    for file in (*flavour.files, *flavour.early_files):
+        if file.path in ("/etc/default/grub", "/etc/kernel/cmdline"):
+            assert "crashkernel" not in file.text
+    assert flavour.hostname == DEBIAN.hostname
+
+
+def test_flavours_differ_in_what_they_are_named_after() -> None:
+    uefi, lvm, el, bls = (load_flavour(name) for name in ("debian-uefi", "debian-lvm", "el", "el-bls"))
+    assert (DEBIAN.firmware, DEBIAN.root_on) == (lvm.firmware, uefi.root_on) == (BIOS, PARTITION)
+    assert (uefi.firmware, lvm.root_on) == (UEFI, LVM)
+    assert "grub-pc" not in uefi.packages
+    assert "lvm2" in lvm.packages
+    assert len({flavour.digest() for flavour in (DEBIAN, uefi, lvm, el, bls)}) == 5
+    for flavour in (el, bls):
+        assert flavour.grub_folder == "/boot/grub2"
+        assert "kdump-tools" not in (*flavour.packages, *flavour.late_packages, *flavour.offered_packages)
+        assert "kexec-tools" in flavour.unpacked_packages
+
+
+def test_capture_of_a_machine_with_more_than_a_root_looks_for_its_devices() -> None:
+    # its fstab has file systems that a masked udev would never find: 90 s, the emergency shell, no dump
+    for name in ("debian-uefi", "debian-lvm"):
+        ((_, text),) = load_flavour(name).appended
+        assert "systemd.mask=networking.service" in text
+        assert "udev-trigger" not in text
+    assert "udev-trigger" in DEBIAN.appended[0][1]
+
+
+@pytest.mark.parametrize("name", ["el", "el-bls"])
+def test_release_files_and_kdump_settings_are_those_of_the_family(name: str) -> None:
+    files = {file.path: file.text for file in load_flavour(name).files}
+    release = dict(line.split("=", 1) for line in files["/etc/os-release"].splitlines())
+    assert "rhel" in release["ID_LIKE"].strip('"').split()
+    assert release["VERSION_ID"] == {"el": '"7"', "el-bls": '"9.4"'}[name]
+    assert files["/usr/lib/os-release"] == files["/etc/os-release"]
+    assert "core_collector makedumpfile -l --message-level 7 -d 31" in files["/usr/src/lab/kdump.conf"]
+    assert ("GRUB_ENABLE_BLSCFG=true" in files["/etc/default/grub"]) == (name == "el-bls")
+    # Source: COMMAND_LINE_SIZE of x86 is 2048
+    assert len(files["/usr/src/lab/kdump.sysconfig"]) < 1500
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in GUEST.glob("*.sh")))
+def test_programs_of_the_guest_can_be_read_by_their_shell(script: str) -> None:
+    text = guest_text(script)
+    shell = "bash" if text.startswith("#!/bin/bash") else "sh"
+    done = subprocess.run([shell, "-n"], input=text, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_change_of_a_guest_program_changes_the_digest() -> None:
+    flavour = load_flavour("el-bls")
+    paths = {file.path for file in flavour.files}
+    for name in ("kdumpctl", "mkdumprd", "capture-init", "grubby", "kernel-install", "bls-menu", "bls-mkconfig"):
+        assert f"/usr/src/lab/{name}" in paths
+    assert flavour.finish == guest_text("finish-el")
+    assert flavour.first_boot_config == guest_text("first-boot-el")

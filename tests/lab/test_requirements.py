@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from kdumpkit.errors import LabError
-from kdumpkit.lab.requirements import PROGRAMS, install_requirements, missing_packages
+from kdumpkit.lab.recipe import load_flavour
+from kdumpkit.lab.requirements import PROGRAMS, find_program, install_requirements, missing_packages
 
 
 def without(*names: str) -> Callable[[str], str | None]:
@@ -76,3 +78,30 @@ def test_a_failed_install_is_told_with_its_status() -> None:
 def test_success_that_brought_nothing_is_not_believed() -> None:
     with pytest.raises(LabError, match="still not there: mmdebstrap"):
         install_requirements(lambda _: None, lambda _: 0, find=without("mmdebstrap"), is_root=True)
+
+
+def test_a_flavour_with_uefi_needs_firmware_and_a_writer_of_fat() -> None:
+    code = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+    find = without(code, "mcopy")
+    assert missing_packages(find) == []
+    assert missing_packages(find, load_flavour("debian")) == []
+    assert missing_packages(find, load_flavour("el-bls")) == []
+    assert missing_packages(find, load_flavour("debian-uefi")) == ["mtools", "ovmf"]
+
+
+def test_what_a_flavour_needs_is_said_before_it_is_installed() -> None:
+    said: list[str] = []
+    with pytest.raises(LabError):
+        install_requirements(
+            said.append, lambda _: 100, find=without("mformat"), is_root=True, flavour=load_flavour("debian-uefi")
+        )
+    assert said == ["will install with apt-get: mtools", "+ apt-get update"]
+
+
+def test_a_file_is_found_by_its_path(tmp_path: Path) -> None:
+    firmware = tmp_path / "code.fd"
+    assert find_program(str(firmware)) is None
+    firmware.write_bytes(b"")
+    # not a program: nobody may execute it
+    firmware.chmod(0o644)
+    assert find_program(str(firmware)) == str(firmware)

@@ -19,12 +19,15 @@ from __future__ import annotations
 
 from kdumpkit.lab.recipe import MIB, Flavour, GuestFile
 
+#: finds devices again that the initramfs has left unnamed: needed where more than the root is mounted
+_UDEV_TRIGGER = "systemd-udev-trigger.service"
+
 # Started by the capture kernel on its one processor and of no use to it: 10 s under emulation. What Debian's own
 # capture does is kept: udev in the initramfs, the root remounted, /etc/kdump/sysctl.conf applied.
 _CAPTURE_MASKS = (
     "networking.service",
     "ssh.service",
-    "systemd-udev-trigger.service",
+    _UDEV_TRIGGER,
     "systemd-journal-flush.service",
     "systemd-random-seed.service",
     "systemd-tmpfiles-setup.service",
@@ -124,6 +127,37 @@ force_load virtio_blk
 force_load virtio_net
 """
 
+_FIRST_BOOT_CONFIG = """
+# Left out once: the first boot has no reservation, and the next update-grub brings it.
+mv /etc/default/grub.d/kdump-tools.cfg /run/
+grub-mkconfig -o /boot/grub/grub.cfg
+mv /run/kdump-tools.cfg /etc/default/grub.d/
+"""
+
+_FINISH = """
+for release in $(linux-version list); do
+    /etc/kernel/postinst.d/kdump-tools "$release"
+    cp /etc/kdump/sysctl.conf "/var/lib/kdump/latest_sysctls-$release"
+done
+newest=$(linux-version list | linux-version sort | tail -n 1)
+ln -sf "/boot/vmlinuz-$newest" /var/lib/kdump/vmlinuz
+ln -sf "/var/lib/kdump/initrd.img-$newest" /var/lib/kdump/initrd.img
+systemctl --quiet enable kdump-tools.service
+"""
+
+
+def capture_settings(more_mounts: bool = False) -> tuple[str, str]:
+    """What is appended to kdump-tools' settings, as (path, text), without or with file systems beside the root."""
+    masks = [unit for unit in _CAPTURE_MASKS if not (more_mounts and unit == _UDEV_TRIGGER)]
+    return (
+        "/etc/default/kdump-tools",
+        "\n# The lab's own: Debian's default, and units that the capture kernel does without.\n"
+        'KDUMP_CMDLINE_APPEND="reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb '
+        + " ".join(f"systemd.mask={unit}" for unit in masks)
+        + '"\n',
+    )
+
+
 FLAVOUR = Flavour(
     name="debian",
     suite="bookworm",
@@ -176,19 +210,13 @@ FLAVOUR = Flavour(
         GuestFile("/etc/sudoers.d/ops", "ops ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440),
         GuestFile("/etc/resolv.conf", "# the guest reaches nothing but its own disk\n"),
     ),
-    appended=(
-        (
-            "/etc/default/kdump-tools",
-            "\n# The lab's own: Debian's default, and units that the capture kernel does without.\n"
-            'KDUMP_CMDLINE_APPEND="reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb '
-            + " ".join(f"systemd.mask={unit}" for unit in _CAPTURE_MASKS)
-            + '"\n',
-        ),
-    ),
+    appended=(capture_settings(),),
     masked_units=_MASKED_UNITS,
     masked_generators=_MASKED_GENERATORS,
     second_login="ops",
     disk_bytes=4096 * MIB,
     memory_bytes=1024 * MIB,
     cpus=2,
+    first_boot_config=_FIRST_BOOT_CONFIG,
+    finish=_FINISH,
 )
