@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -20,8 +19,9 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler, papermill_io
 
 from kdumpkit.evidence.transcript import write_synced
-from kdumpkit.runbook.kernel import KernelServer, kernel_manager_class
-from kdumpkit.runbook.session import ENV_PROGRESS, ENV_PYTEST, ENV_REPLAY, ENV_RUN_DIR
+from kdumpkit.runbook.kernel import kernel_manager_class
+from kdumpkit.runbook.kernel_process import KernelServer
+from kdumpkit.runbook.session import ENV_LOGINS, ENV_PROGRESS, ENV_PYTEST, ENV_REPLAY, ENV_RUN_DIR
 
 #: seconds for a cell that names no time-out of its own
 DEFAULT_CELL_TIMEOUT_S = 120
@@ -53,18 +53,21 @@ def execute_notebook(
     on_cell: Callable[[int, int, str], None],
     progress_file: Path | None = None,
     replay_dir: Path | None = None,
+    keeper: Path | None = None,
 ) -> Execution:
     """Run ``template`` with the parameters ``given`` into ``output``; the kernel works in the current folder.
 
     ``on_cell(number, of, step)`` is called as each code cell begins. Cells that never ran are tagged so that
     nbval does not run them either; a cell that raised is tagged so that nbval expects it to.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, ENV_PYTEST)}
+    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, ENV_PYTEST, ENV_LOGINS)}
     environment[ENV_RUN_DIR] = str(output.parent)
     if progress_file is not None:
         environment[ENV_PROGRESS] = str(progress_file)
     if replay_dir is not None:
         environment[ENV_REPLAY] = str(replay_dir)
+    if keeper is not None:
+        environment[ENV_LOGINS] = str(keeper)
     _register(output.parent)
     ended, failure = "finished", None
     try:
@@ -191,13 +194,3 @@ def _finish(output: Path) -> tuple[int, int]:
 
 def _as_bytes(notebook: Any) -> bytes:
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-@contextlib.contextmanager
-def warm_kernels() -> Any:
-    """A kernel server for the time of a run."""
-    server = KernelServer()
-    try:
-        yield server
-    finally:
-        server.close()

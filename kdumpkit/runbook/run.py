@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 
 import kdumpkit
 from kdumpkit import errors
-from kdumpkit.errors import ConsentMissing, KdumpkitError, ReplayDivergence, UsageError
+from kdumpkit.errors import ConsentMissing, KdumpkitError, ParameterError, ReplayDivergence, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, check_signing_key, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import (
     BLOBS,
@@ -28,13 +29,16 @@ from kdumpkit.evidence.transcript import (
 )
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
 from kdumpkit.evidence.verify import RESULT, result_bytes
+from kdumpkit.hosts.ssh_keeper import LoginKeeper
 from kdumpkit.parameters import FIELDS, Parameters
+from kdumpkit.runbook.kernel_process import warm_kernels
 from kdumpkit.runbook.lock import lock_here
 from kdumpkit.runbook.session import (
     STAGES,
     check_evidence_dir,
     evidence_root,
     new_run_dir,
+    ssh_host,
     unfinished_run_dir,
 )
 
@@ -82,9 +86,14 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     _refuse_without_consent(parameters)
     if parameters.signing_key:
         check_signing_key(Path(parameters.signing_key))
-    execute = _import_execute()
     templates = notebooks_dir()
-    with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
+    # the login and the imports of the kernels go on while papermill is imported here
+    with (
+        _kept_login(parameters) as keeper,
+        warm_kernels() as server,
+        lock_here(evidence_root(parameters) / parameters.host),
+    ):
+        execute = _import_execute()
         run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
         run_dir.mkdir(parents=True, exist_ok=True)
         transcript = Transcript(run_dir)
@@ -106,6 +115,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                         server,
                         on_cell=listener.step_begins,
                         progress_file=progress_file,
+                        keeper=keeper,
                     )
                 after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
@@ -120,7 +130,6 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
     Nothing is reached but the recording. Raises UsageError where ``output`` exists already, ReplayDivergence where a
     notebook does not come to the end that was recorded; the folder then stays as it is, without a manifest.
     """
-    execute = _import_execute()
     records = read_transcript(check_evidence_dir(recording))
     if output.exists():
         raise UsageError(f"{output} exists already", f"name another folder, or remove it: rm -r {output}")
@@ -131,7 +140,8 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
         elif (recording / name).exists():
             shutil.copyfile(recording / name, output / name)
     given = {record.stage: dict(record.data["given"]) for record in records if record.kind == "stage"}
-    with execute.warm_kernels() as server:
+    with warm_kernels() as server:
+        execute = _import_execute()
         for number, stage in enumerate((stage for stage in STAGES if stage in given), 1):
             listener.stage_begins(stage, number, len(given))
             execution = execute.execute_notebook(
@@ -151,6 +161,25 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 )
             listener.stage_ends(recorded)
     return _write_results(output)
+
+
+@contextlib.contextmanager
+def _kept_login(parameters: Parameters) -> Iterator[Path | None]:
+    """The socket of a login that is made now and kept for all stages; None where ssh is not the way to the host."""
+    if parameters.transport != "ssh":
+        yield None
+        return
+    try:
+        host = ssh_host(parameters)
+    except (ParameterError, UsageError):
+        yield None  # the first stage says so, and keeps it
+        return
+    keeper = LoginKeeper()
+    try:
+        keeper.begin(host.login)
+        yield keeper.path
+    finally:
+        keeper.close()
 
 
 def _import_execute() -> Any:
