@@ -23,7 +23,7 @@ from kdumpkit.hosts.framing import WRAPPER, Frame
 from kdumpkit.hosts.process import Ending, Sink, pump
 
 #: a command that may take longer gets a session: it starts services and builds things, and then 0.1 s are nothing
-LONGEST_TIMEOUT_S = 60.0
+LONGEST_TIMEOUT_S = 100.0
 #: what surely fits into an empty pipe, so that writing never waits
 _LINE_LIMIT_BYTES = 32_000
 
