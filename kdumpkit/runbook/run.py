@@ -10,8 +10,9 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, S
 from kdumpkit.evidence.verify import RESULT, result_bytes
 from kdumpkit.hosts.ssh_keeper import LoginKeeper
 from kdumpkit.parameters import FIELDS, Parameters
-from kdumpkit.runbook.kernel_process import warm_kernels
+from kdumpkit.runbook.kernel_process import KernelsAhead, kernel_environment, warm_kernels
 from kdumpkit.runbook.lock import lock_here
 from kdumpkit.runbook.session import (
     STAGES,
@@ -44,6 +45,10 @@ from kdumpkit.runbook.session import (
 
 #: the installed packages whose versions the manifest names
 _VERSIONED = ("papermill", "nbclient", "nbformat", "nbval", "ipykernel", "matplotlib", "drgn", "pydantic")
+
+
+#: the code cell with which the next stage's kernel is started: the stage's own start is over by then
+_FOLLOWING_BEGINS_AT = 4
 
 
 class Listener(Protocol):
@@ -93,29 +98,37 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
         warm_kernels() as server,
         lock_here(evidence_root(parameters) / parameters.host),
     ):
-        execute = _import_execute()
         run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
         run_dir.mkdir(parents=True, exist_ok=True)
         transcript = Transcript(run_dir)
         given = {k: v for k, v in parameters.model_dump().items() if v != FIELDS[k].default}
         _note_begin(transcript, parameters, templates, resume)
         with tempfile.TemporaryDirectory(prefix="kdumpkit-") as temporary:
-            for number, stage in enumerate(STAGES, 1):
+            progress_files = {stage: Path(temporary) / f"{stage}.progress" for stage in STAGES}
+            environments = {
+                stage: kernel_environment(run_dir, progress_file=progress_files[stage], keeper=keeper)
+                for stage in STAGES
+            }
+            left = [stage for stage in STAGES if not (resume and _had_a_good_end(run_dir, stage))]
+            kernels = KernelsAhead(server, Path.cwd())
+            for stage in left[:1]:
+                kernels.begin(stage, environments[stage])
+            execute = _import_execute()
+            for stage, following in zip(left, [*left[1:], None], strict=False):
+                start_following = partial(kernels.begin, following, environments[following]) if following else None
                 before = _verdict_of(run_dir, stage)
-                if resume and before.status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN"):
-                    continue
+                number = STAGES.index(stage) + 1
                 _set_earlier_notebook_aside(run_dir, stage, before)
                 listener.stage_begins(stage, number, len(STAGES))
-                progress_file = Path(temporary) / f"{stage}.progress"
-                with _watched(progress_file, listener):
+
+                with _watched(progress_files[stage], listener):
                     execution = execute.execute_notebook(
                         templates / f"{stage}.ipynb",
                         run_dir / f"{stage}.ipynb",
                         given,
                         server,
-                        on_cell=listener.step_begins,
-                        progress_file=progress_file,
-                        keeper=keeper,
+                        kernels.take(stage, environments[stage]),
+                        on_cell=partial(_cell_begins, listener, start_following),
                     )
                 after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
@@ -149,8 +162,8 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 output / f"{stage}.ipynb",
                 given[stage],
                 server,
+                server.start(kernel_environment(output, replay_dir=output), Path.cwd()),
                 on_cell=listener.step_begins,
-                replay_dir=output,
             )
             recorded = _verdict_of(output, stage)
             if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
@@ -303,6 +316,18 @@ def _error_of(execution: Any) -> dict[str, Any]:
 
 def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:
     return judge(read_transcript(run_dir), (stage,)).stages[0]
+
+
+def _cell_begins(
+    listener: Listener, start_following: Callable[[], None] | None, number: int, of: int, step: str
+) -> None:
+    listener.step_begins(number, of, step)
+    if start_following is not None and number == _FOLLOWING_BEGINS_AT:
+        start_following()
+
+
+def _had_a_good_end(run_dir: Path, stage: str) -> bool:
+    return _verdict_of(run_dir, stage).status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN")
 
 
 def _set_earlier_notebook_aside(run_dir: Path, stage: str, before: StageVerdict) -> None:
