@@ -45,7 +45,7 @@ kd_there() {
 kd_run() {
   kd_last=$1 kd_nonce=$2
   shift 2
-  if [ "$kd_last" ] && kill -0 -- "-$kd_last" 2>/dev/null; then
+  if [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null; then
     printf '%s!\\n' "$kd_nonce" >&2
     return
   fi

@@ -35,6 +35,9 @@ class LoginKeeper:
         self.path = self._folder / "k"
         self._kept: dict[Login, Logins] = {}
         self._lent: set[str] = set()
+        self._served: set[socket.socket] = set()
+        self._begun: dict[Login, threading.Thread] = {}
+        self._refused: dict[Login, ConnectError] = {}
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
@@ -42,19 +45,24 @@ class LoginKeeper:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def begin(self, login: Login) -> None:
-        """Log in now, while others still get ready. Whether it worked is seen by who asks for the login."""
+        """Log in now, while others still get ready. Whether that worked is told to who first asks for the login."""
 
         def log_in() -> None:
-            with contextlib.suppress(ConnectError):
+            try:
                 self._logins(login).get()
+            except ConnectError as error:
+                self._refused[login] = error
 
-        threading.Thread(target=log_in, daemon=True).start()
+        self._begun[login] = threading.Thread(target=log_in, daemon=True)
+        self._begun[login].start()
 
     def close(self) -> None:
         """End it and all that it keeps."""
-        self._listener.close()
         with self._lock:
-            kept = list(self._kept.values())
+            kept, served = list(self._kept.values()), list(self._served)
+        for end in (self._listener, *served):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits there; it closes it
         for logins in kept:
             logins.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -68,7 +76,10 @@ class LoginKeeper:
             try:
                 borrower, _ = self._listener.accept()
             except OSError:
+                self._listener.close()
                 return
+            with self._lock:
+                self._served.add(borrower)
             threading.Thread(target=self._serve, args=(borrower,), daemon=True).start()
 
     def _serve(self, borrower: socket.socket) -> None:
@@ -100,6 +111,8 @@ class LoginKeeper:
                     self._take_back(lent)
                     lent = None
                 socket.send_fds(borrower, [json.dumps(answer).encode() + b"\n"], pipes)
+        with self._lock:
+            self._served.discard(borrower)
         if lent is not None and lent.shell is not None:
             lent.shell.spoiled = True  # its borrower is gone, and what it was at is not known
             self._take_back(lent)
@@ -107,7 +120,13 @@ class LoginKeeper:
     def _get(
         self, logins: Logins, within_s: float | None, lent: Connection | None
     ) -> tuple[dict[str, Any], list[int], Connection | None]:
+        begun = self._begun.get(logins.login)
+        if begun is not None:
+            begun.join()
         try:
+            refused = self._refused.pop(logins.login, None)
+            if refused is not None:
+                raise refused
             connection = logins.get(within_s)
         except ConnectError as error:
             told = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
@@ -140,18 +159,18 @@ class KeptLogins:
         self.login = login
         self.connection: BorrowedConnection | None = None
         self._lock = threading.Lock()
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(keeper))
-        self._call({"login": {**asdict(login), "config": str(login.config.resolve()) if login.config else None}})
+        self._asking = threading.Lock()
+        self._keeper = keeper
+        self._socket: socket.socket | None = self._connect()
 
     def get(self, within_s: float | None = None) -> BorrowedConnection:
         """As ``Logins.get``."""
-        if self.connection is not None and self.connection.alive:
+        with self._asking:
+            if self.connection is None or not self.connection.alive:
+                self._forget()
+                about, pipes = self._call({"call": "get", "within_s": within_s})
+                self.connection = BorrowedConnection(self, about, pipes)
             return self.connection
-        self._forget()
-        about, pipes = self._call({"call": "get", "within_s": within_s})
-        self.connection = BorrowedConnection(self, about, pipes)
-        return self.connection
 
     def drop(self) -> None:
         """End the login, for everybody."""
@@ -167,12 +186,27 @@ class KeptLogins:
         connection, self.connection = self.connection, None
         if connection is not None and connection.shell is not None:
             if not connection.shell.spoiled:
-                self._call({"call": "return", "state": connection.shell.state})
+                with contextlib.suppress(ConnectError):  # its keeper is gone, and the shell with it
+                    self._call({"call": "return", "state": connection.shell.state})
             connection.shell.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def look(self, nonce: str, seconds: float) -> dict[str, Any]:
         """Whether that login is still up ``seconds`` from now, and ssh's last words where it is not."""
         return self._call({"call": "look", "nonce": nonce, "s": seconds})[0]
+
+    def _connect(self) -> socket.socket:
+        config = str(self.login.config.resolve()) if self.login.config else None
+        ours = socket.socket(socket.AF_UNIX)
+        try:
+            ours.connect(str(self._keeper))
+            _exchange(ours, {"login": {**asdict(self.login), "config": config}})
+        except OSError:
+            ours.close()
+            raise
+        return ours
 
     def _forget(self) -> None:
         connection, self.connection = self.connection, None
@@ -182,10 +216,9 @@ class KeptLogins:
     def _call(self, call: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
         try:
             with self._lock:
-                self._socket.sendall(json.dumps(call).encode() + b"\n")
-                line, pipes, _, _ = socket.recv_fds(self._socket, _LINE_LIMIT_BYTES, 3)
-                while line and not line.endswith(b"\n"):
-                    line += self._socket.recv(_LINE_LIMIT_BYTES)
+                if self._socket is None:
+                    self._socket = self._connect()
+                line, pipes = _exchange(self._socket, call)
             answer = json.loads(line)
         except (OSError, ValueError) as error:
             raise ConnectError(
@@ -197,6 +230,15 @@ class KeptLogins:
             kind = getattr(errors, told["type"], ConnectError)
             raise kind(told["message"], told["hint"])
         return answer["ok"], pipes
+
+
+def _exchange(with_keeper: socket.socket, call: dict[str, Any]) -> tuple[bytes, list[int]]:
+    with_keeper.sendall(json.dumps(call).encode() + b"\n")
+    line, pipes, _, _ = socket.recv_fds(with_keeper, _LINE_LIMIT_BYTES, 3)
+    while line and not line.endswith(b"\n"):
+        more = with_keeper.recv(_LINE_LIMIT_BYTES)
+        line = line + more if more else b""
+    return line, pipes
 
 
 class BorrowedConnection:
