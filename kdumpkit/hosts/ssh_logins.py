@@ -49,9 +49,9 @@ class Logins:
             return self.connection
 
     def expect_return(self) -> None:
-        """The host goes down or is down: until a new login is up, look for it as :meth:`get` tells."""
+        """The host goes down or is down: where no login is up, the next one is looked for as :meth:`get` tells."""
         with self._lock:
-            self._expected_back = True
+            self._expected_back = self.connection is None or not self.connection.alive
 
     def drop(self) -> None:
         """End the login, at once, whether the host answers or not. Attempts at a host that is expected back go on."""

@@ -61,7 +61,8 @@ class KernelServer:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return its answer."""
-        with self._lock:
+        line = b""
+        with self._lock, contextlib.suppress(OSError):
             self._stream.write(json.dumps(request).encode() + b"\n")
             self._stream.flush()
             line = self._stream.readline()
@@ -88,7 +89,8 @@ class KernelServer:
 
     def close(self) -> None:
         """End the process and whatever kernels it still has."""
-        self._stream.close()
+        with contextlib.suppress(OSError):  # what was not sent to a process that has ended
+            self._stream.close()
         self._channel.close()
         try:
             self._process.wait(timeout=5)

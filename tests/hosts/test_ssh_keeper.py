@@ -17,6 +17,7 @@ from kdumpkit.command import Command, command
 from kdumpkit.errors import ConnectError, HostKeyChanged, HostLost
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.ssh_keeper import KeptLogins, LoginKeeper
+from kdumpkit.hosts.ssh_logins import Logins
 
 from .conftest import Sshd, ended, free_port
 from .test_ssh_loss import _SERVER
@@ -198,6 +199,18 @@ def test_the_return_is_seen_although_an_earlier_attempt_still_hangs(
             started = time.monotonic()
             assert host.run(command("echo", "back")).text == "back\n"
             assert time.monotonic() - started < 2  # one attempt by itself would have hung for ten
+
+
+def test_a_host_that_is_up_is_not_looked_for(sshd: Sshd, keeper: LoginKeeper) -> None:
+    with sshd.host(keeper=keeper.path) as host, sshd.host() as own:
+        for each in (host, own):
+            each.run(command("true"))
+            each.expect_return()
+            each.run(command("true"))
+            each.disconnect()
+        assert not next(iter(keeper._kept.values()))._expected_back
+        assert isinstance(own._logins, Logins)
+        assert not own._logins._expected_back
 
 
 def test_a_slow_login_is_not_cut_off_by_short_looks(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
