@@ -214,7 +214,7 @@ class SshHost(Host):
         try:
             ending, refused = shell.follow(stdout, stderr, command.timeout_s)
         except BaseException as error:
-            self._end_remote(connection, stdout.opened or stderr.opened, as_root=False)
+            self._break_off(connection, stdout.opened or stderr.opened)
             if isinstance(error, OutputTooLarge):
                 raise self._too_much(command) from error
             raise
@@ -222,13 +222,20 @@ class SshHost(Host):
             return None
         if ending is Ending.DEADLINE:
             stderr.flush()
-            answered = self._end_remote(connection, stdout.opened or stderr.opened, as_root=False)
+            answered = self._break_off(connection, stdout.opened or stderr.opened)
             raise self._timeout(command, last_line(bytes(err.data)), stall=False, answered=answered)
         if stdout.closed is None or stderr.closed is None:
             raise self._lost(connection, command, stderr, in_session=False)
         return CommandResult(
             command, stdout.closed, bytes(out.data), bytes(err.data), started_at, time.monotonic() - started
         )
+
+    def _break_off(self, connection: Shared, group: bytes | None) -> bool:
+        # a line that the shell has not taken yet must not be run when nobody waits for it any more
+        if group is None:
+            self.disconnect()
+            return False
+        return self._end_remote(connection, group, as_root=False)
 
     def _too_much(self, command: Command) -> HostError:
         return HostError(

@@ -144,6 +144,16 @@ def test_time_out_on_a_silent_host_drops_the_connection(
         assert host._logins.connection is None
 
 
+def test_a_command_that_was_not_begun_in_time_drops_the_connection(sshd: Sshd, wire: Wire) -> None:
+    # its line is still on the way, and must not be run when nobody waits for it any more
+    with sshd.host(port=wire.port, known=f"[127.0.0.1]:{wire.port} {sshd.host_key}") as host:
+        host.run(command("true"))
+        wire.dead.set()
+        with pytest.raises(CommandTimeout, match="does not answer any more"):
+            host.run(command("true", timeout_s=0.5))
+        assert host._logins.connection is None
+
+
 def test_probe_drops_a_dead_connection_and_logs_in_anew(sshd: Sshd, wire: Wire) -> None:
     with sshd.host(port=wire.port, known=f"[127.0.0.1]:{wire.port} {sshd.host_key}") as host:
         assert host.probe(5)
