@@ -167,7 +167,7 @@ def importers(*packages: str, lazy: bool | None = None) -> set[str]:
 
 
 def test_processes_are_started_in_few_places() -> None:
-    allowed = re.compile(r"hosts\..*|lab\..*|runbook\.kernel|cli\..*")
+    allowed = re.compile(r"hosts\..*|lab\..*|runbook\.kernel_process|cli\..*")
     assert {
         module for module in importers("subprocess", "pty", "multiprocessing") if not allowed.fullmatch(module)
     } == set()
@@ -175,7 +175,7 @@ def test_processes_are_started_in_few_places() -> None:
 
 def test_nothing_else_opens_connections() -> None:
     # the lock names the machine that holds it
-    allowed = re.compile(r"hosts\..*|lab\..*|runbook\.(kernel|kernel_server|lock)")
+    allowed = re.compile(r"hosts\..*|lab\..*|runbook\.(kernel_process|kernel_server|lock)")
     network = importers("socket", "http", "urllib", "ftplib", "smtplib", "requests", "asyncio", "ssl")
     assert {module for module in network if not allowed.fullmatch(module)} == set()
 

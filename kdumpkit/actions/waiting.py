@@ -95,11 +95,13 @@ class BootSighting:
 def read_boot_sighting(host: Host) -> BootSighting:
     """Boot id, command line and whether there is a /proc/vmcore, by one command. Raises HostError where none answers.
 
-    The held connection is dropped after a failure, so that the next look makes a new one.
+    The host is one that goes down: no look lasts long, and the held connection is dropped after a failure, so that
+    the next look makes a new one.
     """
+    host.expect_return()
     script = f"cat {BOOT_ID} && cat /proc/cmdline && if [ -e /proc/vmcore ]; then echo vmcore; else echo none; fi"
     try:
-        result = host.run(command("sh", "-c", script, timeout_s=15, title="which boot is this")).checked()
+        result = host.run(command("sh", "-c", script, timeout_s=5, title="which boot is this")).checked()
     except HostError:
         host.disconnect()
         raise

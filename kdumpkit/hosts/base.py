@@ -45,6 +45,13 @@ class Host(ABC):
     def disconnect(self) -> None:  # noqa: B027 - most hosts hold nothing
         """Drop any connection that is held; the next ``run`` makes a new one."""
 
+    def expect_return(self) -> None:  # noqa: B027 - most hosts have no other way of looking
+        """The host goes down or is down, and is looked for: a look that finds nothing must not last long."""
+
+    def release(self) -> None:
+        """Nothing more is asked by us. A connection that others share stays, one that is ours ends."""
+        self.disconnect()
+
     def __enter__(self) -> Host:
         return self
 

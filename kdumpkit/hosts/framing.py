@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 from kdumpkit.hosts.process import Sink
 
-# One line, so that csh and fish users' login shells pass it on too. `exec` in a subshell runs programs only, never
+#: One line, so that csh and fish users' login shells pass it on too. `exec` in a subshell runs programs only, never
 # a builtin of this shell; 127 and 126 are the shell's own. sbin is missing in many users' PATH.
-_WRAPPER = (
+WRAPPER = (
     'n=$1; shift; printf "%s+%s\\n" "$n" "$$"; printf "%s+%s\\n" "$n" "$$" >&2; '
     'LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export LC_ALL PATH; '
     '(exec "$@"); s=$?; printf "%s-%s\\n" "$n" "$s"; printf "%s-%s\\n" "$n" "$s" >&2'
@@ -30,13 +30,14 @@ _WRAPPER = (
 
 def framed(argv: Sequence[str], nonce: str) -> str:
     """The command line for the remote login shell, which hands over to /bin/sh at once."""
-    return "exec " + shlex.join(("/bin/sh", "-c", _WRAPPER, "kdumpkit", nonce, *argv))
+    return "exec " + shlex.join(("/bin/sh", "-c", WRAPPER, "kdumpkit", nonce, *argv))
 
 
 class Frame:
     """One stream: passes on what lies between the marks. ``opened`` and ``closed`` are what the marks said."""
 
     def __init__(self, nonce: str, sink: Sink) -> None:
+        self.nonce = nonce
         self._sink = sink
         self._start = re.compile(re.escape(nonce.encode()) + rb"\+([0-9]*)\n")
         self._end = nonce.encode() + b"-"

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 #: most bytes of one stream that a command may print; a file of any size goes through ``Host.fetch``
 OUTPUT_LIMIT_BYTES = 64 << 20
@@ -31,6 +31,19 @@ class Sink(Protocol):
     """Takes the bytes of one stream as they come."""
 
     def write(self, chunk: bytes) -> None: ...
+
+
+class Piped(Protocol):
+    """What :func:`pump` works on: a started program, or one that runs elsewhere and is read from here."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class Bounded:
@@ -87,7 +100,7 @@ def spawn(
 
 
 def pump(
-    process: subprocess.Popen[bytes],
+    process: Piped,
     stdout: Sink,
     stderr: Sink,
     *,

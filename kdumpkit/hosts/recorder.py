@@ -62,3 +62,9 @@ class Recorder(Host):
 
     def disconnect(self) -> None:
         self._inner.disconnect()
+
+    def expect_return(self) -> None:
+        self._inner.expect_return()
+
+    def release(self) -> None:
+        self._inner.release()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import threading
 import time
 from pathlib import Path
 
@@ -25,8 +24,11 @@ from kdumpkit.hosts.process import (
     pump,
     spawn,
 )
-from kdumpkit.hosts.ssh_connection import Connection, Login
+from kdumpkit.hosts.remote_shell import LONGEST_TIMEOUT_S, RemoteShell
+from kdumpkit.hosts.ssh_connection import Login, Shared
 from kdumpkit.hosts.ssh_errors import by_hand
+from kdumpkit.hosts.ssh_keeper import KeptLogins
+from kdumpkit.hosts.ssh_logins import Logins
 from kdumpkit.hosts.sudo import after_mark, last_words, sudo_argv
 
 # what is left of a command whose time is up; its process group is the login shell's
@@ -55,8 +57,11 @@ class SshHost(Host):
         alive_interval_s: int = 2,
         alive_count: int = 4,
         output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
+        keeper: Path | None = None,
     ) -> None:
-        """``destination`` is what stands behind ``ssh``: an alias, ``user@host``, or ``ssh://user@host:port``.
+        """``keeper`` is the socket of a process that keeps logins for us and others; absent: the login is our own.
+
+        ``destination`` is what stands behind ``ssh``: an alias, ``user@host``, or ``ssh://user@host:port``.
 
         ``login_timeout_s`` bounds the whole login, a touch on a hardware key included. A host that falls silent is
         given up after ``alive_interval_s * (alive_count + 1)`` seconds.
@@ -71,11 +76,14 @@ class SshHost(Host):
         self.output_limit_bytes = output_limit_bytes
         #: why the last ``probe`` said no
         self.last_refusal: ConnectError | None = None
-        self._login = Login(
+        #: what a process that keeps logins is given to begin one
+        self.login = Login(
             destination, self.name, config, connect_timeout_s, login_timeout_s, alive_interval_s, alive_count
         )
-        self._connection: Connection | None = None
-        self._lock = threading.Lock()
+        self._logins: Logins | KeptLogins = Logins(self.login)
+        if keeper is not None:
+            with contextlib.suppress(OSError):  # it is gone: a login of our own
+                self._logins = KeptLogins(keeper, self.login)
 
     def run(self, command: Command) -> CommandResult:
         """Exit status and raw bytes, for every exit status that the command itself can have.
@@ -101,13 +109,14 @@ class SshHost(Host):
         """
         deadline = time.monotonic() + timeout_s
         try:
-            if self._connection is not None and self._connection.alive:
+            held = self._logins.connection
+            if held is not None and held.alive:
                 try:
                     self.run(Command(("true",), timeout_s=timeout_s / 2))
                     return True
                 except (HostLost, CommandTimeout):
                     self.disconnect()
-            self._connected(max(1.0, deadline - time.monotonic()))
+            self._logins.get(max(1.0, deadline - time.monotonic()))
         except HostKeyChanged:
             raise
         except ConnectError as error:
@@ -117,19 +126,18 @@ class SshHost(Host):
 
     def disconnect(self) -> None:
         """Drop the connection, at once, whether the host answers or not; the next ``run`` makes a new one."""
-        with self._lock:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._logins.drop()
 
-    def _connected(self, within_s: float | None = None) -> Connection:
-        with self._lock:
-            if self._connection is not None and not self._connection.alive:
-                self._connection.close()
-                self._connection = None
-            if self._connection is None:
-                self._connection = Connection(self._login if within_s is None else _hurried(self._login, within_s))
-            return self._connection
+    def expect_return(self) -> None:
+        """Until there is a new login, each ``run`` looks for the host for two seconds at most. See ``ssh_logins``."""
+        self._logins.expect_return()
+
+    def release(self) -> None:
+        """End the connection, or give it back to the process that keeps it."""
+        self._logins.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _stream(self, command: Command, sink: Sink) -> CommandResult:
         return self._execute(command, sink, Bounded(1 << 20), stall=True)
@@ -137,10 +145,21 @@ class SshHost(Host):
     def _execute(
         self, command: Command, out: Sink, err: Bounded, *, bytes_of: Bounded | None = None, stall: bool = False
     ) -> CommandResult:
-        connection = self._connected()
+        connection = self._logins.get()
         mark = secrets.token_hex(16) if command.as_root and connection.uid != 0 else ""
         nonce = secrets.token_hex(16)
         stdout, stderr = Frame(nonce, out), Frame(nonce, err)
+        shell = connection.shell
+        if (
+            bytes_of is not None
+            and shell is not None
+            and not (mark or stall or command.stdin or command.timeout_s > LONGEST_TIMEOUT_S)
+        ):
+            with shell.lent() as lent:
+                if lent is not None:
+                    result = self._execute_in(lent, connection, command, stdout, stderr, bytes_of, err)
+                    if result is not None:
+                        return result
         argv = sudo_argv(command.argv, mark) if mark else command.argv
         line = encode_argv(connection.client_argv(framed(argv, nonce)))
         started_at, started = time.time(), time.monotonic()
@@ -163,11 +182,7 @@ class SshHost(Host):
             kill(process)
             self._end_remote(connection, stdout.opened or stderr.opened, as_root=bool(mark))
             if isinstance(error, OutputTooLarge):
-                raise HostError(
-                    f"{self.name}: `{command.shown()}` printed more than {self.output_limit_bytes} bytes "
-                    "and was stopped",
-                    "ask for less, or fetch a file",
-                ) from error
+                raise self._too_much(command) from error
             raise
         kill(process)
         if ending is Ending.DEADLINE:
@@ -182,7 +197,53 @@ class SshHost(Host):
         output = bytes(bytes_of.data) if bytes_of is not None else b""
         return CommandResult(command, stdout.closed, output, errors, started_at, time.monotonic() - started)
 
-    def _end_remote(self, connection: Connection, group: bytes | None, *, as_root: bool) -> bool:
+    def _execute_in(
+        self,
+        shell: RemoteShell,
+        connection: Shared,
+        command: Command,
+        stdout: Frame,
+        stderr: Frame,
+        out: Bounded,
+        err: Bounded,
+    ) -> CommandResult | None:
+        """The same by the shell that runs there. None: it did not take the command, and nothing was run."""
+        started_at, started = time.time(), time.monotonic()
+        if not shell.begin(command.argv, stdout.nonce):
+            return None
+        try:
+            ending, refused = shell.follow(stdout, stderr, command.timeout_s)
+        except BaseException as error:
+            self._break_off(connection, stdout.opened or stderr.opened)
+            if isinstance(error, OutputTooLarge):
+                raise self._too_much(command) from error
+            raise
+        if refused:
+            return None
+        if ending is Ending.DEADLINE:
+            stderr.flush()
+            answered = self._break_off(connection, stdout.opened or stderr.opened)
+            raise self._timeout(command, last_line(bytes(err.data)), stall=False, answered=answered)
+        if stdout.closed is None or stderr.closed is None:
+            raise self._lost(connection, command, stderr, in_session=False)
+        return CommandResult(
+            command, stdout.closed, bytes(out.data), bytes(err.data), started_at, time.monotonic() - started
+        )
+
+    def _break_off(self, connection: Shared, group: bytes | None) -> bool:
+        # a line that the shell has not taken yet must not be run when nobody waits for it any more
+        if group is None:
+            self.disconnect()
+            return False
+        return self._end_remote(connection, group, as_root=False)
+
+    def _too_much(self, command: Command) -> HostError:
+        return HostError(
+            f"{self.name}: `{command.shown()}` printed more than {self.output_limit_bytes} bytes and was stopped",
+            "ask for less, or fetch a file",
+        )
+
+    def _end_remote(self, connection: Shared, group: bytes | None, *, as_root: bool) -> bool:
         """End what the command left running there. False: the host does not answer, and the connection is dropped."""
         if not group:
             return connection.alive
@@ -218,10 +279,10 @@ class SshHost(Host):
             else f"look at its console; {by_hand(self.destination, self.config)}",
         )
 
-    def _lost(self, connection: Connection, command: Command, stderr: Frame) -> HostError:
+    def _lost(self, connection: Shared, command: Command, stderr: Frame, *, in_session: bool = True) -> HostError:
         gone = connection.ended_within(0.3)
         hint = f"is it going down, or in a panic? look at its console; {by_hand(self.destination, self.config)}"
-        if not gone and stderr.opened is None:
+        if not gone and in_session and stderr.opened is None:
             said = last_line(stderr.noise)
             return ConnectError(
                 f"{self.name}: no session for `{command.shown()}` on the open connection: {said or 'it said nothing'}",
@@ -239,15 +300,3 @@ class SshHost(Host):
         return HostLost(
             f"{self.name}: the connection broke {when} `{command.shown()}` ran" + (f" ({words})" if words else ""), hint
         )
-
-
-def _hurried(login: Login, within_s: float) -> Login:
-    return Login(
-        login.destination,
-        login.name,
-        login.config,
-        max(1, min(login.connect_timeout_s, int(within_s))),
-        min(login.login_timeout_s, within_s),
-        login.alive_interval_s,
-        login.alive_count,
-    )

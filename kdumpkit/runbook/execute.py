@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -20,8 +20,8 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler, papermill_io
 
 from kdumpkit.evidence.transcript import write_synced
-from kdumpkit.runbook.kernel import KernelServer, kernel_manager_class
-from kdumpkit.runbook.session import ENV_PROGRESS, ENV_PYTEST, ENV_REPLAY, ENV_RUN_DIR
+from kdumpkit.runbook.kernel import kernel_manager_class
+from kdumpkit.runbook.kernel_process import KernelServer, StartedKernel
 
 #: seconds for a cell that names no time-out of its own
 DEFAULT_CELL_TIMEOUT_S = 120
@@ -49,22 +49,15 @@ def execute_notebook(
     output: Path,
     given: dict[str, object],
     server: KernelServer,
+    kernel: StartedKernel,
     *,
     on_cell: Callable[[int, int, str], None],
-    progress_file: Path | None = None,
-    replay_dir: Path | None = None,
 ) -> Execution:
-    """Run ``template`` with the parameters ``given`` into ``output``; the kernel works in the current folder.
+    """Run ``template`` with the parameters ``given`` into ``output``, by a kernel of ``server`` that is used up by it.
 
     ``on_cell(number, of, step)`` is called as each code cell begins. Cells that never ran are tagged so that
     nbval does not run them either; a cell that raised is tagged so that nbval expects it to.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in (ENV_REPLAY, ENV_PYTEST)}
-    environment[ENV_RUN_DIR] = str(output.parent)
-    if progress_file is not None:
-        environment[ENV_PROGRESS] = str(progress_file)
-    if replay_dir is not None:
-        environment[ENV_REPLAY] = str(replay_dir)
     _register(output.parent)
     ended, failure = "finished", None
     try:
@@ -76,8 +69,7 @@ def execute_notebook(
             progress_bar=False,
             # papermill would write the whole notebook twice a cell; _Client does it where it matters
             request_save_on_cell_execute=False,
-            kdumpkit_server=server,
-            kdumpkit_environment=environment,
+            kdumpkit_kernels=kernel_manager_class(server, kernel),
             kdumpkit_on_cell=on_cell,
             kdumpkit_output=output,
         )
@@ -125,8 +117,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         cls,
         nb_man: Any,
         kernel_name: str,
-        kdumpkit_server: KernelServer,
-        kdumpkit_environment: dict[str, str],
+        kdumpkit_kernels: type[AsyncKernelManager],
         kdumpkit_on_cell: Callable[[int, int, str], None],
         kdumpkit_output: Path,
         **_: Any,
@@ -134,7 +125,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         client = _Client(
             nb_man,
             kernel_name=kernel_name,
-            kernel_manager_class=kernel_manager_class(kdumpkit_server),
+            kernel_manager_class=kdumpkit_kernels,
             timeout_func=lambda cell: cell.metadata.get("kdumpkit", {}).get("timeout", DEFAULT_CELL_TIMEOUT_S),
             store_widget_state=False,
             record_timing=False,
@@ -145,7 +136,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         client.kdumpkit_on_cell = kdumpkit_on_cell
         client.kdumpkit_output = kdumpkit_output
         client.kdumpkit_saved_at = time.monotonic()
-        return client.execute(env=kdumpkit_environment)
+        return client.execute()
 
 
 class _AtomicHandler(LocalHandler):  # type: ignore[misc]
@@ -191,13 +182,3 @@ def _finish(output: Path) -> tuple[int, int]:
 
 def _as_bytes(notebook: Any) -> bytes:
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-@contextlib.contextmanager
-def warm_kernels() -> Any:
-    """A kernel server for the time of a run."""
-    server = KernelServer()
-    try:
-        yield server
-    finally:
-        server.close()

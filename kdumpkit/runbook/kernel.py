@@ -2,59 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from kdumpkit.errors import KdumpkitError
-
-
-class KernelServer:
-    """The warm process; started at once, so that its imports overlap with the runner's own."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "kdumpkit.runbook.kernel_server", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        self._channel = ours
-        self._stream = ours.makefile("rwb")
-        self._lock = threading.Lock()
-        self.folder = tempfile.TemporaryDirectory(prefix="kdumpkit-", ignore_cleanup_errors=True)
-
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send one request and return its answer."""
-        with self._lock:
-            self._stream.write(json.dumps(request).encode() + b"\n")
-            self._stream.flush()
-            line = self._stream.readline()
-        if not line:
-            raise KdumpkitError("the process that starts notebook kernels has ended", "run the command again")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End the process and whatever kernels it still has."""
-        self._stream.close()
-        self._channel.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self.folder.cleanup()
+from kdumpkit.runbook.kernel_process import KernelServer, StartedKernel
 
 
 class _ForkedKernel:
@@ -82,41 +37,36 @@ class _ForkedKernel:
     terminate = kill
 
 
-class ForkingProvisioner(LocalProvisioner):  # type: ignore[misc]
-    """Starts a kernel by asking the warm process for a fork."""
+class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]
+    """Stands for the start of a kernel that runs already."""
 
     server: KernelServer
+    started: StartedKernel
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        start = {
-            "connection_file": cmd[cmd.index("-f") + 1],
-            "env": dict(kwargs.get("env") or os.environ),
-            "cwd": str(kwargs.get("cwd") or Path.cwd()),
-        }
-        pid = int(self.server.ask({"start": start})["pid"])
-        self.process = _ForkedKernel(self.server, pid)
-        self.pid = self.pgid = pid
-        self.cwd = start["cwd"]
+        self.process = _ForkedKernel(self.server, self.started.pid)
+        self.pid = self.pgid = self.started.pid
+        self.cwd = str(kwargs.get("cwd") or Path.cwd())
         info: dict[str, Any] = self.connection_info
         return info
 
 
-def kernel_manager_class(server: KernelServer) -> type[AsyncKernelManager]:
-    """The manager class whose kernels come from ``server``."""
+def kernel_manager_class(server: KernelServer, started: StartedKernel) -> type[AsyncKernelManager]:
+    """The manager class for that one kernel of ``server``."""
 
-    class ForkingKernelManager(AsyncKernelManager):  # type: ignore[misc]
+    class ForkedKernelManager(AsyncKernelManager):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.transport = "ipc"
-            # a socket's path has at most 107 bytes, so it begins from a short folder of our own
-            self.ip = f"{tempfile.mkdtemp(dir=server.folder.name, prefix='k')}/s"
+            self.connection_file = str(started.connection_file)
+            self.load_connection_file()
+            self._connection_file_written = True
 
         async def _async_pre_start_kernel(self, **options: Any) -> Any:
-            forking = ForkingProvisioner(kernel_id="kdumpkit", kernel_spec=self.kernel_spec, parent=self)
-            forking.server = server
-            self.provisioner: Any = forking
+            forked = ForkedProvisioner(kernel_id="kdumpkit", kernel_spec=self.kernel_spec, parent=self)
+            forked.server, forked.started = server, started
+            self.provisioner: Any = forked
             return await super()._async_pre_start_kernel(**options)
 
         pre_start_kernel = _async_pre_start_kernel
 
-    return ForkingKernelManager
+    return ForkedKernelManager

@@ -18,7 +18,7 @@ from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport
 
 #: seconds between two looks at a host that is away
-POLL_INTERVAL_S = 1.0
+POLL_INTERVAL_S = 0.5
 #: seconds from shutdown to login that the progress shows as expected
 EXPECTED_REBOOT_S = 60
 

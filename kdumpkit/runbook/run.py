@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -9,14 +10,15 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import kdumpkit
 from kdumpkit import errors
-from kdumpkit.errors import ConsentMissing, KdumpkitError, ReplayDivergence, UsageError
+from kdumpkit.errors import ConsentMissing, KdumpkitError, ParameterError, ReplayDivergence, UsageError
 from kdumpkit.evidence.manifest import MANIFEST, check_signing_key, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import (
     BLOBS,
@@ -28,7 +30,9 @@ from kdumpkit.evidence.transcript import (
 )
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, NOT_RUN, RunVerdict, StageVerdict, judge
 from kdumpkit.evidence.verify import RESULT, result_bytes
+from kdumpkit.hosts.ssh_keeper import LoginKeeper
 from kdumpkit.parameters import FIELDS, Parameters
+from kdumpkit.runbook.kernel_process import KernelsAhead, kernel_environment, warm_kernels
 from kdumpkit.runbook.lock import lock_here
 from kdumpkit.runbook.rollback import ROLLBACK_STAGES
 from kdumpkit.runbook.session import (
@@ -36,11 +40,16 @@ from kdumpkit.runbook.session import (
     check_evidence_dir,
     evidence_root,
     new_run_dir,
+    ssh_host,
     unfinished_run_dir,
 )
 
 #: the installed packages whose versions the manifest names
 _VERSIONED = ("papermill", "nbclient", "nbformat", "nbval", "ipykernel", "matplotlib", "drgn", "pydantic")
+
+
+#: the code cell with which the next stage's kernel is started: the stage's own start is over by then
+_FOLLOWING_BEGINS_AT = 4
 
 
 class Listener(Protocol):
@@ -84,30 +93,44 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     if parameters.signing_key:
         check_signing_key(Path(parameters.signing_key))
     stages = ROLLBACK_STAGES if parameters.mode == "rollback" else STAGES
-    execute = _import_execute()
     templates = notebooks_dir()
-    with execute.warm_kernels() as server, lock_here(evidence_root(parameters) / parameters.host):
+    # the login and the imports of the kernels go on while papermill is imported here
+    with (
+        _kept_login(parameters) as keeper,
+        warm_kernels() as server,
+        lock_here(evidence_root(parameters) / parameters.host),
+    ):
         run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
         run_dir.mkdir(parents=True, exist_ok=True)
         transcript = Transcript(run_dir)
         given = {k: v for k, v in parameters.model_dump().items() if v != FIELDS[k].default}
         _note_begin(transcript, parameters, templates, resume)
         with tempfile.TemporaryDirectory(prefix="kdumpkit-") as temporary:
-            for number, stage in enumerate(stages, 1):
+            progress_files = {stage: Path(temporary) / f"{stage}.progress" for stage in stages}
+            environments = {
+                stage: kernel_environment(run_dir, progress_file=progress_files[stage], keeper=keeper)
+                for stage in stages
+            }
+            left = [stage for stage in stages if not (resume and _had_a_good_end(run_dir, stage))]
+            kernels = KernelsAhead(server, Path.cwd())
+            for stage in left[:1]:
+                kernels.begin(stage, environments[stage])
+            execute = _import_execute()
+            for stage, following in zip(left, [*left[1:], None], strict=False):
+                start_following = partial(kernels.begin, following, environments[following]) if following else None
                 before = _verdict_of(run_dir, stage)
-                if resume and before.status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN"):
-                    continue
+                number = stages.index(stage) + 1
                 _set_earlier_notebook_aside(run_dir, stage, before)
                 listener.stage_begins(stage, number, len(stages))
-                progress_file = Path(temporary) / f"{stage}.progress"
-                with _watched(progress_file, listener):
+
+                with _watched(progress_files[stage], listener):
                     execution = execute.execute_notebook(
                         templates / f"{stage}.ipynb",
                         run_dir / f"{stage}.ipynb",
                         given,
                         server,
-                        on_cell=listener.step_begins,
-                        progress_file=progress_file,
+                        kernels.take(stage, environments[stage]),
+                        on_cell=partial(_cell_begins, listener, start_following),
                     )
                 after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
@@ -122,7 +145,6 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
     Nothing is reached but the recording. Raises UsageError where ``output`` exists already, ReplayDivergence where a
     notebook does not come to the end that was recorded; the folder then stays as it is, without a manifest.
     """
-    execute = _import_execute()
     records = read_transcript(check_evidence_dir(recording))
     if output.exists():
         raise UsageError(f"{output} exists already", f"name another folder, or remove it: rm -r {output}")
@@ -133,7 +155,8 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
         elif (recording / name).exists():
             shutil.copyfile(recording / name, output / name)
     given = {record.stage: dict(record.data["given"]) for record in records if record.kind == "stage"}
-    with execute.warm_kernels() as server:
+    with warm_kernels() as server:
+        execute = _import_execute()
         for number, stage in enumerate((stage for stage in given if stage in STAGES), 1):
             listener.stage_begins(stage, number, len(given))
             execution = execute.execute_notebook(
@@ -141,8 +164,8 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 output / f"{stage}.ipynb",
                 given[stage],
                 server,
+                server.start(kernel_environment(output, replay_dir=output), Path.cwd()),
                 on_cell=listener.step_begins,
-                replay_dir=output,
             )
             recorded = _verdict_of(output, stage)
             if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
@@ -153,6 +176,25 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 )
             listener.stage_ends(recorded)
     return _write_results(output)
+
+
+@contextlib.contextmanager
+def _kept_login(parameters: Parameters) -> Iterator[Path | None]:
+    """The socket of a login that is made now and kept for all stages; None where ssh is not the way to the host."""
+    if parameters.transport != "ssh":
+        yield None
+        return
+    try:
+        host = ssh_host(parameters)
+    except (ParameterError, UsageError):
+        yield None  # the first stage says so, and keeps it
+        return
+    keeper = LoginKeeper()
+    try:
+        keeper.begin(host.login)
+        yield keeper.path
+    finally:
+        keeper.close()
 
 
 def _import_execute() -> Any:
@@ -277,6 +319,18 @@ def _error_of(execution: Any) -> dict[str, Any]:
 
 def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:
     return judge(read_transcript(run_dir), (stage,)).stages[0]
+
+
+def _cell_begins(
+    listener: Listener, start_following: Callable[[], None] | None, number: int, of: int, step: str
+) -> None:
+    listener.step_begins(number, of, step)
+    if start_following is not None and number == _FOLLOWING_BEGINS_AT:
+        start_following()
+
+
+def _had_a_good_end(run_dir: Path, stage: str) -> bool:
+    return _verdict_of(run_dir, stage).status not in (ERROR, INTERRUPTED, NOT_RUN, "FAIL", "UNKNOWN")
 
 
 def _set_earlier_notebook_aside(run_dir: Path, stage: str, before: StageVerdict) -> None:

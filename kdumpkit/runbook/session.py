@@ -45,6 +45,8 @@ STAGES = (
 ENV_RUN_DIR = "KDUMPKIT_RUN_DIR"
 ENV_REPLAY = "KDUMPKIT_REPLAY"
 ENV_PROGRESS = "KDUMPKIT_PROGRESS"
+#: the socket of the run's process, which keeps one login for all stages; absent: each stage logs in by itself
+ENV_LOGINS = "KDUMPKIT_LOGINS"
 #: pytest sets it for the kernels of nbval too
 ENV_PYTEST = "PYTEST_CURRENT_TEST"
 #: written into a run's folder once it is sealed; no stage is added to a run that has it
@@ -325,13 +327,18 @@ def choose_run_dir(parameters: Parameters, stage: str) -> Path:
 def _host(parameters: Parameters) -> Host:
     if parameters.transport == "local":
         return LocalHost(parameters.host)
+    return ssh_host(parameters, Path(os.environ[ENV_LOGINS]) if ENV_LOGINS in os.environ else None)
+
+
+def ssh_host(parameters: Parameters, keeper: Path | None = None) -> SshHost:
+    """The host behind ssh. ``keeper`` is the socket of a process that keeps the login."""
     config = Path(parameters.ssh_config).expanduser() if parameters.ssh_config else None
     if config is not None and not config.is_file():
         raise ParameterError(
             f"ssh_config is {parameters.ssh_config!r}, and there is no such file",
             "for the lab: kdumpkit lab up; otherwise name an ssh_config file or leave it empty",
         )
-    return SshHost(parameters.ssh_destination or parameters.host, config=config, name=parameters.host)
+    return SshHost(parameters.ssh_destination or parameters.host, config=config, name=parameters.host, keeper=keeper)
 
 
 def _person_at_front_end() -> bool:

@@ -323,7 +323,7 @@ class Stage:
             "result",
             {"status": str(result.status), "findings": [finding_as_json(f) for f in result.findings]},
         )
-        self.target.disconnect()
+        self.target.release()
         return result
 
 

@@ -176,7 +176,7 @@ def test_connection_that_breaks_in_mid_transfer(sshd: Sshd, web01: SshHost, tmp_
     with open(tmp_path / "vmcore", "wb") as file:
         file.truncate(size)
     web01.run(Command(("true",)))
-    connection = web01._connection
+    connection = web01._logins.connection
     assert connection is not None
 
     def cut(done: int, total: int) -> None:

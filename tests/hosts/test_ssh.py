@@ -177,8 +177,10 @@ def test_login_without_a_shell(sshd: Sshd) -> None:
 
 
 def test_host_that_allows_one_session_only(sshd: Sshd) -> None:
-    with sshd.host("one_session") as host, pytest.raises(ConnectError) as caught:
-        host.run(command("true"))
+    with sshd.host("one_session") as host:
+        assert host.run(command("echo", "by the session of the login")).exit_status == 0
+        with pytest.raises(ConnectError) as caught:
+            host.run(command("true", timeout_s=120))
     assert "MaxSessions" in caught.value.hint
 
 

@@ -22,8 +22,11 @@ from kdumpkit.hosts.ssh import SshHost
 
 from .conftest import Sshd, ended
 
-# run as a command: the process that serves the connection is the parent of the remote shell
-_SERVER = "server=$(ps -o ppid= -p $(ps -o ppid= -p $$)); "
+# run as a command: the process that serves the connection is the nearest sshd above it
+_SERVER = (
+    "server=$$; while read -r name </proc/$server/comm; [ $name != sshd ]; do server=$(ps -o ppid= -p $server); "
+    "server=$((server)); done; "
+)
 
 
 class Wire:
@@ -138,7 +141,17 @@ def test_time_out_on_a_silent_host_drops_the_connection(
         threading.Timer(0.2, wire.dead.set).start()
         with pytest.raises(CommandTimeout, match="does not answer any more"):
             host.run(command("sleep", "30", timeout_s=0.5))
-        assert host._connection is None
+        assert host._logins.connection is None
+
+
+def test_a_command_that_was_not_begun_in_time_drops_the_connection(sshd: Sshd, wire: Wire) -> None:
+    # its line is still on the way, and must not be run when nobody waits for it any more
+    with sshd.host(port=wire.port, known=f"[127.0.0.1]:{wire.port} {sshd.host_key}") as host:
+        host.run(command("true"))
+        wire.dead.set()
+        with pytest.raises(CommandTimeout, match="does not answer any more"):
+            host.run(command("true", timeout_s=0.5))
+        assert host._logins.connection is None
 
 
 def test_probe_drops_a_dead_connection_and_logs_in_anew(sshd: Sshd, wire: Wire) -> None:
@@ -159,7 +172,7 @@ def test_probe_does_not_swallow_a_changed_key(sshd: Sshd) -> None:
 
 def test_disconnect_leaves_no_process_and_no_file(web01: SshHost) -> None:
     web01.run(command("true"))
-    connection = web01._connection
+    connection = web01._logins.connection
     assert connection is not None
     pid, directory = connection._process.pid, connection._directory
     assert directory.exists()
@@ -176,7 +189,7 @@ def test_fork_that_ends_does_not_take_the_connection_along(sshd: Sshd) -> None:
         "from kdumpkit.command import command;"
         f"host = SshHost('web01', config=Path({str(sshd.config())!r})); host.run(command('true'));"
         "pid = os.fork(); pid or exit(0); os.waitpid(pid, 0);"
-        "print(host._connection.alive, host.run(command('echo', 'still')).text.strip())"
+        "print(host._logins.connection.alive, host.run(command('echo', 'still')).text.strip())"
     )
     before = sshd.logins()
     assert LocalHost().run(Command((sys.executable, "-c", code))).checked().text == "True still\n"
@@ -189,7 +202,7 @@ def test_connection_dies_with_the_process_that_made_it(sshd: Sshd) -> None:
         "import os, signal; from pathlib import Path; from kdumpkit.hosts.ssh import SshHost;"
         "from kdumpkit.command import command;"
         f"host = SshHost('web01', config=Path({str(config)!r})); host.run(command('true'));"
-        "print(host._connection._process.pid, host._connection._directory, flush=True);"
+        "print(host._logins.connection._process.pid, host._logins.connection._directory, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     said = LocalHost().run(Command((sys.executable, "-c", code), accepted=(137,))).checked().text
