@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kdumpkit.analysis.kernel_clock import read_hz, read_now_ns
+from kdumpkit.analysis.module_symbols import ModuleSymbols, load_module_symbols
 from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
+from kdumpkit.analysis.task_walk import TaskWalk, WaitingTask, read_waiting_task, walk_tasks
 from kdumpkit.errors import FactNotCollected, VmcoreError
 from kdumpkit.vmcore.dmesg import read_kernel_log
 from kdumpkit.vmcore.log_record import KernelLog
@@ -17,16 +21,46 @@ from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 @dataclass(frozen=True)
 class DrgnSession:
-    """``program`` is a ``drgn.Program``. ``symbols`` None: no vmlinux, so only VMCOREINFO can be followed."""
+    """``program`` is a ``drgn.Program``. ``symbols`` None: no vmlinux, so only VMCOREINFO can be followed.
+
+    What several sections need is read once, by the first that asks.
+    """
 
     program: Any
     vmcoreinfo: Vmcoreinfo
     symbols: SymbolsMatch | None
+    #: None: no vmlinux, so modules were not looked for
+    modules: ModuleSymbols | None = None
 
     @cached_property
     def kernel_log(self) -> KernelLog:
         """The whole log; raises VmcoreError where it is not in the dump."""
         return read_kernel_log(self.vmcoreinfo, memory_of(self.program))
+
+    @cached_property
+    def tasks(self) -> TaskWalk:
+        """All tasks, counted; those in uninterruptible sleep kept."""
+        return walk_tasks(self.program)
+
+    @cached_property
+    def waiting(self) -> tuple[WaitingTask, ...]:
+        """The tasks in uninterruptible sleep that were kept, with their stacks, longest-waiting first."""
+        found = [read_waiting_task(self.program, task, self.now_ns) for task in self.tasks.blocked]
+        return tuple(sorted(found, key=lambda task: (-(task.waited_s or 0), task.pid)))
+
+    @cached_property
+    def now_ns(self) -> int | None:
+        """When the kernel died, on the clock of its scheduler and its log; None where neither can be read."""
+        try:
+            last = max((record.nanoseconds or 0 for record in self.kernel_log.records), default=0)
+        except VmcoreError:
+            last = 0
+        return read_now_ns(self.program, last)
+
+    @cached_property
+    def hz(self) -> int | None:
+        """Ticks per second; None where the kernel does not tell."""
+        return read_hz(self.program)
 
     def require_symbols(self) -> None:
         """Raises FactNotCollected where there are no symbols."""
@@ -35,16 +69,21 @@ class DrgnSession:
 
 
 def open_session(vmcore: Path, vmcoreinfo: Vmcoreinfo, vmlinux: Path | None) -> DrgnSession:
-    """Opens the dump and loads the symbols. Nothing is looked for on this machine or on the network.
+    """Opens the dump and loads the symbols, those of loaded modules too where they lie beside vmlinux.
 
-    Raises SymbolsMismatch before drgn starts where vmlinux is another build's, NotAVmcore and VmcoreIncomplete where
-    the file is no dump that can be read, VmcoreError where drgn refuses it or the symbols.
+    Nothing else is looked for on this machine or on the network. Raises SymbolsMismatch before drgn starts where
+    vmlinux is another build's, NotAVmcore and VmcoreIncomplete where the file is no dump that can be read, VmcoreError
+    where drgn refuses it or the symbols.
     """
     symbols = None if vmlinux is None else check_symbols(vmcoreinfo, vmlinux)
+    # what drgn does not know of some debug information it says on stderr, with the file's path
+    logging.getLogger("drgn").setLevel(logging.CRITICAL)
     program = open_program(vmcore)
+    modules = None
     if vmlinux is not None:
         _load(program, vmlinux)
-    return DrgnSession(program, vmcoreinfo, symbols)
+        modules = load_module_symbols(program, vmlinux, vmcoreinfo.release)
+    return DrgnSession(program, vmcoreinfo, symbols, modules)
 
 
 def _load(program: Any, vmlinux: Path) -> None:

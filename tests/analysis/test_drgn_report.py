@@ -33,6 +33,8 @@ from kdumpkit.vmcore.log_record import KernelLog, LogRecord
 from tests.vmcore import dumps
 
 RECORDED = (Path(__file__).parent / "recordings" / "drgn-report-debian-12.json").read_bytes()
+#: of a kernel with deadlocked kernel threads, a frozen file system and a disk that never answers
+STUCK = (Path(__file__).parent / "recordings" / "drgn-report-debian-12-stuck.json").read_bytes()
 LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
 INFO = (dumps.VMCOREINFO_HEAD + dumps.RINGBUFFER_LAYOUT).encode()
 
@@ -80,6 +82,7 @@ def test_recorded_report() -> None:
 def test_recorded_report_holds_no_local_path() -> None:
     for word in (b"/root", b"/tmp", b"/home", b"/build/", b".cache"):
         assert word not in RECORDED
+        assert word not in STUCK
 
 
 def test_without_symbols_the_log_carries_the_report(tmp_path: Path) -> None:
@@ -233,8 +236,8 @@ def test_section_that_is_not_known_or_not_there() -> None:
 
 
 def test_every_section_is_read_back_as_it_was_written() -> None:
-    content = json.loads(RECORDED)
-    found = parse_drgn_report(RECORDED)
+    content = json.loads(STUCK)
+    found = parse_drgn_report(STUCK)
     for section in SECTIONS:
         answer = found.get(section)
         assert isinstance(answer, section.content)
