@@ -11,6 +11,7 @@ error), 2 wrong use.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -54,7 +55,7 @@ def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
         )
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
-    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux))
+    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux, found))
 
 
 def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:
@@ -94,9 +95,13 @@ def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None
     }
 
 
-def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None) -> dict[str, Any]:
+def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None, found: Completeness) -> dict[str, Any]:
+    # drgn indexes symbols in threads, which wait for each other on the processor unless told otherwise
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # one dump, one document, and the process ends: what would be collected is not worth looking for
+    gc.disable()
     try:
-        session = open_session(vmcore, info, vmlinux)
+        session = open_session(vmcore, info, vmlinux, found)
     except KdumpkitError as error:
         return _no_sections(error.message)
     import drgn

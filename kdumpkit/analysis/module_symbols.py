@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kdumpkit.analysis.stack import module_of
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore.elf import read_build_id
 from kdumpkit.vmcore.view import FileView
@@ -22,18 +23,33 @@ _ENDINGS = (".ko.debug", ".ko")
 
 @dataclass(frozen=True)
 class ModuleSymbols:
-    """Which modules' files were loaded."""
+    """Which modules' files were found. They are loaded when a stack leads into their module: most are never needed."""
 
-    #: file name by module, of the build id that the module has in the dump
-    loaded: Mapping[str, str]
+    #: by module, of the build id that the module has in the dump
+    files: Mapping[str, Path]
     #: modules of which a file lies beside vmlinux, of another build
     other_build: tuple[str, ...]
     #: whether names of functions were read from the modules' own tables in the dump
     names_from_dump: bool
+    #: modules whose files were loaded, or could not be
+    tried: set[str] = field(default_factory=set)
+
+    def load_for(self, program: Any, trace: Any) -> bool:
+        """Loads the files of a stack's modules; false where there is nothing to load and the stack is as it was."""
+        names = {(module_of(program, frame) or "").replace("-", "_") for frame in trace}
+        wanted = sorted(names & set(self.files) - self.tried)
+        self.tried.update(wanted)
+        if not wanted:
+            return False
+        try:
+            program.load_debug_info([str(self.files[name]) for name in wanted])
+        except Exception:  # MissingDebugInfoError, and what libdw finds wrong; the names from the dump are left
+            return False
+        return True
 
 
-def load_module_symbols(program: Any, vmlinux: Path, release: str | None) -> ModuleSymbols:
-    """Loads what is found for the modules that drgn sees in the dump. Nothing that is missing is an error."""
+def find_module_symbols(program: Any, vmlinux: Path, release: str | None) -> ModuleSymbols:
+    """What is found for the modules that drgn sees in the dump. Nothing that is missing is an error."""
     import drgn
 
     names = _load_names(program)
@@ -46,12 +62,7 @@ def load_module_symbols(program: Any, vmlinux: Path, release: str | None) -> Mod
     except Exception:  # a damaged list of modules
         return ModuleSymbols({}, (), names)
     found, other = find_module_files(wanted, module_folders(vmlinux, release))
-    if found:
-        try:
-            program.load_debug_info([str(path) for path in found.values()])
-        except Exception:  # MissingDebugInfoError, and what libdw finds wrong; the kernel's own symbols are there
-            return ModuleSymbols({}, tuple(sorted(found)), names)
-    return ModuleSymbols({name: path.name for name, path in sorted(found.items())}, other, names)
+    return ModuleSymbols(found, other, names)
 
 
 def _load_names(program: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +62,11 @@ def walk_tasks(program: Any) -> TaskWalk:
     return TaskWalk(total, dict(sorted(counts.items())), tuple(blocked))
 
 
-def read_waiting_task(program: Any, task: Any, now_ns: int | None) -> WaitingTask:
+def read_waiting_task(unwind: Callable[[Any], Any], task: Any, now_ns: int | None) -> WaitingTask:
     """One task with its stack."""
     try:
-        trace = program.stack_trace(task)
-        functions = tuple(_name(program, trace[number]) for number in range(min(len(trace), _MOST_FRAMES)))
+        trace = unwind(task)
+        functions = tuple(_name(task.prog_, trace[number]) for number in range(min(len(trace), _MOST_FRAMES)))
     except Exception:  # damaged stacks; that the task waits is worth more
         trace, functions = None, ()
     return WaitingTask(task, task.pid.value_(), command_of(task), waited_s(task, now_ns), trace, functions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
 from kdumpkit.analysis.sections.table import SectionTable
@@ -56,17 +56,17 @@ def read_cpu_stacks(session: DrgnSession) -> CpuStacks:
     except Exception:  # a dump of a kernel that did not panic
         crashed = 0
     numbers = list(for_each_online_cpu(program))
-    return CpuStacks(len(numbers), tuple(_read_cpu(program, cpu, crashed) for cpu in numbers[:_MOST_CPUS]))
+    return CpuStacks(len(numbers), tuple(_read_cpu(session, cpu, crashed) for cpu in numbers[:_MOST_CPUS]))
 
 
-def _read_cpu(program: Any, cpu: int, crashed: int) -> CpuStack:
+def _read_cpu(session: DrgnSession, cpu: int, crashed: int) -> CpuStack:
     from drgn.helpers.linux.sched import cpu_curr
 
-    task = cpu_curr(program, cpu)
+    task = cpu_curr(session.program, cpu)
     frames: tuple[Frame, ...] = ()
     problem = ""
     try:
-        frames = read_frames(program, program.stack_trace(task))
+        frames = read_frames(session.program, session.stack_trace(task))
     except Exception as error:  # registers of this CPU were not saved, or its stack is damaged
         problem = f"its stack cannot be read: {error}"[:300]
     if not frames and not problem:

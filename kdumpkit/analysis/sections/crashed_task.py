@@ -47,7 +47,7 @@ def read_crashed_task(session: DrgnSession) -> CrashedTask:
         cpu=int(task_cpu(task)),
         kernel_thread=not task.mm,
         parent=parent,
-        frames=read_frames(session.program, thread.stack_trace(), with_variables=True),
+        frames=read_frames(session.program, session.stack_trace(task), with_variables=True),
     )
 
 

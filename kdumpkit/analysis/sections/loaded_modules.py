@@ -68,7 +68,7 @@ def read_loaded_modules(session: DrgnSession) -> LoadedModules:
     """The modules out of an open dump."""
     from drgn.helpers.linux.module import for_each_module
 
-    symbols = session.modules.loaded if session.modules is not None else {}
+    symbols = {name: path.name for name, path in session.modules.files.items()} if session.modules is not None else {}
     found: list[LoadedModule] = []
     for module in for_each_module(session.program):
         found.append(_read_module(module, symbols))
