@@ -53,6 +53,10 @@ class DumpSummary:
     state_reason: str
     pages: int | None
     pages_there: int | None
+    #: one sentence where it is of another architecture than the machine that read it; "" where it is not
+    architecture: str = ""
+    #: one sentence on how a packed dump was unpacked; None: it was not packed
+    unpacked: str | None = None
 
 
 @dataclass(frozen=True)

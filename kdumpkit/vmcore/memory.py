@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kdumpkit.errors import NotAVmcore, VmcoreError, VmcoreIncomplete
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
-from kdumpkit.vmcore.format import read_format, require_vmcore
+from kdumpkit.vmcore.format import require_vmcore
 from kdumpkit.vmcore.kdump_header import KdumpHeader
+from kdumpkit.vmcore.plain import unpacked_dump
 from kdumpkit.vmcore.view import refuse_live_kernel
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
@@ -132,10 +133,11 @@ def _platform(kdump: KdumpHeader | None) -> Any:
 
 @contextmanager
 def open_memory(path: Path) -> Iterator[tuple[Vmcoreinfo, DumpMemory]]:
-    """VMCOREINFO and memory of a dump; see :func:`open_program` for what it raises."""
-    program = open_program(path)
-    header = read_format(path)
-    yield header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
+    """VMCOREINFO and memory of a dump, which may be packed; see open_program and unpack for what they raise."""
+    with unpacked_dump(path) as (plain, _):
+        found = read_completeness(plain)
+        program = open_program(plain, found)
+        yield found.header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
 
 
 def memory_of(program: drgn.Program) -> DumpMemory:
