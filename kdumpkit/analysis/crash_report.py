@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from kdumpkit import errors
-from kdumpkit.analysis.sections import SECTIONS, Section, SectionError, crashed_task, kernel_log, loaded_modules
+from kdumpkit.analysis.sections import (
+    SECTIONS,
+    Section,
+    SectionError,
+    SectionTable,
+    crashed_task,
+    kernel_log,
+    loaded_modules,
+)
 from kdumpkit.analysis.sections import panic as panic_section
 from kdumpkit.analysis.sections import system as system_section
 from kdumpkit.analysis.sections import tasks as tasks_section
@@ -45,6 +53,10 @@ class DumpSummary:
     state_reason: str
     pages: int | None
     pages_there: int | None
+    #: one sentence where it is of another architecture than the machine that read it; "" where it is not
+    architecture: str = ""
+    #: one sentence on how a packed dump was unpacked; None: it was not packed
+    unpacked: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,18 @@ class CrashReport:
     @property
     def system(self) -> system_section.System | SectionError:
         return self.get(system_section.SECTION)
+
+    def tables(self) -> Iterator[SectionTable]:
+        """All answers for people; one sentence for a section that has none. The log's end comes last."""
+        first, *others = SECTIONS
+        for section in (*others, first):
+            answer = self.get(section)
+            if isinstance(answer, SectionError):
+                yield SectionTable(
+                    section.name.replace("_", " ").capitalize(), f"Not read: {answer.error.rstrip('.')}."
+                )
+            else:
+                yield from section.describe(answer)
 
 
 def parse_drgn_report(document: bytes) -> CrashReport:

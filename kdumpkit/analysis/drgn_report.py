@@ -11,22 +11,28 @@ error), 2 wrong use.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.drgn_session import DrgnSession, open_session
 from kdumpkit.analysis.sections import SECTIONS, Section
 from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
 from kdumpkit.command import Command, explain_exit_status
-from kdumpkit.errors import KdumpkitError, NotAVmcore
+from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
+from kdumpkit.vmcore.architecture import foreign_architecture
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
 from kdumpkit.vmcore.format import require_vmcore
+from kdumpkit.vmcore.plain import unpacked_dump
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
+
+if TYPE_CHECKING:
+    from kdumpkit.vmcore.unpack import Unpacked
 
 #: the same as in crash_report, which imports pydantic; this process does without, it has half a second in all
 FORMAT = "kdumpkit drgn report 1"
@@ -43,6 +49,16 @@ def drgn_report_command(
 
 def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
     """The document, as JSON's types. Raises what makes a report impossible; the rest is said section by section."""
+    with unpacked_dump(vmcore) as (plain, unpacked):
+        try:
+            return _read_plain(plain, vmlinux, unpacked)
+        except NotAVmcore as error:
+            if unpacked is None or unpacked.whole:
+                raise
+            raise VmcoreIncomplete(f"{unpacked.reason}; {error.message}", error.hint) from error
+
+
+def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -> dict[str, Any]:
     found = read_completeness(vmcore)
     require_vmcore(found.header, vmcore.name)
     info = found.header.vmcoreinfo
@@ -54,7 +70,8 @@ def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
         )
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
-    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux))
+    document["dump"]["unpacked"] = None if unpacked is None else unpacked.reason
+    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux, found))
 
 
 def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:
@@ -68,6 +85,7 @@ def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None
             "size_bytes": header.size_bytes,
             "kind": header.described(),
             "machine": header.machine,
+            "architecture": foreign_architecture(header.machine, os.uname().machine),
             "release": header.release,
             "node": utsname.get("node") or None,
             "version": utsname.get("version") or None,
@@ -94,9 +112,13 @@ def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None
     }
 
 
-def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None) -> dict[str, Any]:
+def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None, found: Completeness) -> dict[str, Any]:
+    # drgn indexes symbols in threads, which wait for each other on the processor unless told otherwise
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # one dump, one document, and the process ends: what would be collected is not worth looking for
+    gc.disable()
     try:
-        session = open_session(vmcore, info, vmlinux)
+        session = open_session(vmcore, info, vmlinux, found)
     except KdumpkitError as error:
         return _no_sections(error.message)
     import drgn

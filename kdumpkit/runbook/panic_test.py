@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kdumpkit.actions.crash import MARK, trigger_panic
 from kdumpkit.actions.waiting import BootReturn, BootSighting, Progress, read_boot_sighting, wait_for_new_boot
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.checks.gates import check_ready_to_panic
+from kdumpkit.checks.gates import check_fits, check_ready_to_panic
 from kdumpkit.command import command
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
 from kdumpkit.errors import FactNotCollected, GateClosed, HostNeverCameBack, KdumpkitError

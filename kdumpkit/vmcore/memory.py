@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdumpkit.errors import NotAVmcore, VmcoreError, VmcoreIncomplete
-from kdumpkit.vmcore.completeness import read_completeness
-from kdumpkit.vmcore.format import read_format, require_vmcore
+from kdumpkit.vmcore.completeness import Completeness, read_completeness
+from kdumpkit.vmcore.format import require_vmcore
 from kdumpkit.vmcore.kdump_header import KdumpHeader
+from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.view import refuse_live_kernel
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 if TYPE_CHECKING:
@@ -74,15 +76,16 @@ class DumpMemory:
         return Partial(bytes(content), tuple(gaps))
 
 
-def open_program(path: Path) -> drgn.Program:
+def open_program(path: Path, found: Completeness | None = None) -> drgn.Program:
     """A saved dump as drgn sees it, with no symbols loaded.
 
-    drgn reads the dump in this process, by C code: call it where a death of the process does no harm. Raises
-    NotAVmcore where the file is no dump, by kdumpkit's own reading of it, VmcoreIncomplete where no page of it is
-    there, and VmcoreError where drgn refuses it.
+    ``found``: what :func:`read_completeness` said of this file, where that was asked already. drgn reads the dump in
+    this process, by C code: call it where a death of the process does no harm. Raises NotAVmcore where the file is no
+    dump, by kdumpkit's own reading of it, VmcoreIncomplete where no page of it is there, and VmcoreError where drgn
+    refuses it.
     """
-    # also what makes sure that nothing under /proc or /dev is opened
-    found = read_completeness(path)
+    refuse_live_kernel(path)
+    found = read_completeness(path) if found is None else found
     header = found.header
     require_vmcore(header, path.name)
     if header.kdump is not None and not found.pages_there:
@@ -130,10 +133,11 @@ def _platform(kdump: KdumpHeader | None) -> Any:
 
 @contextmanager
 def open_memory(path: Path) -> Iterator[tuple[Vmcoreinfo, DumpMemory]]:
-    """VMCOREINFO and memory of a dump; see :func:`open_program` for what it raises."""
-    program = open_program(path)
-    header = read_format(path)
-    yield header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
+    """VMCOREINFO and memory of a dump, which may be packed; see open_program and unpack for what they raise."""
+    with unpacked_dump(path) as (plain, _):
+        found = read_completeness(plain)
+        program = open_program(plain, found)
+        yield found.header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
 
 
 def memory_of(program: drgn.Program) -> DumpMemory:

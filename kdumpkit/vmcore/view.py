@@ -10,6 +10,8 @@ from typing import Self
 
 from kdumpkit.errors import NotAVmcore
 
+_KERNEL_FILE_SYSTEMS = ("proc", "sysfs", "devtmpfs", "debugfs", "tracefs")
+
 
 class ByteView(ABC):
     """Bytes that are read by offset. ``size_bytes`` is what can be read, not what ought to be there."""
@@ -88,10 +90,25 @@ class FileView(ByteView):
 
 
 def refuse_live_kernel(path: Path) -> None:
-    """Raises NotAVmcore where the path leads, by whatever links, into /proc, /sys or /dev."""
+    """Raises NotAVmcore where the path leads, by whatever links or mounts, into /proc, /sys or /dev."""
     resolved = path.resolve()
-    if len(resolved.parts) > 1 and resolved.parts[1] in ("proc", "sys", "dev"):
+    if (len(resolved.parts) > 1 and resolved.parts[1] in ("proc", "sys", "dev")) or _on_kernel_file_system(resolved):
         raise NotAVmcore(
             f"{path.name} leads to {resolved}, which is not a saved dump but this machine's own running kernel",
             "give the file that makedumpfile wrote, such as /var/crash/<stamp>/dump.<stamp>",
         )
+
+
+def _on_kernel_file_system(path: Path) -> bool:
+    # in containers the host's /proc is often mounted elsewhere, and its kcore is a regular file that looks like a dump
+    try:
+        device = path.stat().st_dev
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    name = f"{os.major(device)}:{os.minor(device)}"
+    for line in mounts:
+        fields, _, after = line.partition(" - ")
+        if fields.split(" ")[2:3] == [name] and after.split(" ", 1)[0] in _KERNEL_FILE_SYSTEMS:
+            return True
+    return False

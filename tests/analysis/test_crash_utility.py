@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdumpkit.analysis.crash_utility import crash_command, parse_crash_output
+from kdumpkit.analysis.crash_utility import WHOLE_BATCH, crash_command, parse_crash_output
 from kdumpkit.errors import VmcoreError
 
 RECORDINGS = Path(__file__).parent / "recordings"
 RIGHT = (RECORDINGS / "crash-8.0.2-right-vmlinux.txt").read_bytes()
+STUCK = (RECORDINGS / "crash-8.0.2-stuck.txt").read_bytes()
 OTHER = (RECORDINGS / "crash-8.0.2-other-vmlinux.txt").read_bytes()
 
 
@@ -37,6 +38,49 @@ def test_sections() -> None:
     assert found.frames[2].address == "0xffffffffac5cd06e"
     assert len(found.modules) == 35
     assert found.sections["log"].endswith("</TASK>\n")
+
+
+def test_whole_batch() -> None:
+    command = crash_command(Path("dump"), Path("vmlinux"), batch=WHOLE_BATCH)
+    assert command.stdin.decode().splitlines()[1::2] == ["sys", "bt", "bt -a", "mod", "ps", "kmem -i", "log"]
+    found = parse_crash_output(STUCK, batch=WHOLE_BATCH)
+    assert tuple(found.sections) == WHOLE_BATCH
+    assert [(stack.cpu, stack.pid, stack.command) for stack in found.cpus] == [(0, 444, "sh"), (1, 462, "sh")]
+    assert found.cpus[0].frames[0].function == "crash_nmi_callback"
+    assert found.cpus[1].frames == found.frames
+    assert (found.memory_pages["TOTAL MEM"], found.memory_pages["FREE"]) == (199940, 157826)
+    assert "kdkstuck" in found.modules
+
+
+def test_answers_that_were_not_asked_for_are_not_missed() -> None:
+    assert not any("gave no answer" in doubt for doubt in parse_crash_output(RIGHT).doubts)
+    doubts = parse_crash_output(RIGHT, batch=WHOLE_BATCH).doubts
+    assert "crash gave no answer to bt -a, kmem -i" in doubts
+
+
+def test_panic_field_that_swallows_lines_of_the_log() -> None:
+    # this form is from descriptions; what was recorded has one line
+    swallowed = RIGHT.replace(
+        b'sysrq triggered crash"', b'sysrq triggered crash\n[   41.68] CPU: 1 PID: 458 Comm: bash\nRIP: 0010:x+0x1"', 1
+    )
+    found = parse_crash_output(swallowed)
+    assert "Comm: bash" in found.system["PANIC"]
+    assert any("take the message from the log" in doubt for doubt in found.doubts)
+    assert not any("take the message" in doubt for doubt in parse_crash_output(RIGHT).doubts)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"crash: cannot determine length of symbol: log_end",
+        b"crash: invalid structure member offset: module_core_size",
+        b'crash: cannot resolve: "init_task"',
+    ],
+)
+def test_crash_that_is_older_than_the_kernel(said: bytes) -> None:
+    with pytest.raises(VmcoreError, match="newer than this crash") as caught:
+        parse_crash_output(said + b"\n       FILE: kernel.c  LINE: 3787  FUNCTION: module_init()\n")
+    assert "drgn" in caught.value.hint
 
 
 def test_known_failures_are_said() -> None:

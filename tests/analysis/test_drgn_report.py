@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import signal
@@ -33,6 +34,8 @@ from kdumpkit.vmcore.log_record import KernelLog, LogRecord
 from tests.vmcore import dumps
 
 RECORDED = (Path(__file__).parent / "recordings" / "drgn-report-debian-12.json").read_bytes()
+#: of a kernel with deadlocked kernel threads, a frozen file system and a disk that never answers
+STUCK = (Path(__file__).parent / "recordings" / "drgn-report-debian-12-stuck.json").read_bytes()
 LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
 INFO = (dumps.VMCOREINFO_HEAD + dumps.RINGBUFFER_LAYOUT).encode()
 
@@ -80,6 +83,7 @@ def test_recorded_report() -> None:
 def test_recorded_report_holds_no_local_path() -> None:
     for word in (b"/root", b"/tmp", b"/home", b"/build/", b".cache"):
         assert word not in RECORDED
+        assert word not in STUCK
 
 
 def test_without_symbols_the_log_carries_the_report(tmp_path: Path) -> None:
@@ -192,12 +196,41 @@ def test_live_kernel_is_refused() -> None:
         parse_drgn_report(out)
 
 
+def test_packed_dump_is_read_and_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    path = tmp_path / "dump.202611230534.gz"
+    path.write_bytes(gzip.compress(dump(tmp_path).read_bytes()))
+    status, out, _ = report(path)
+    found = parse_drgn_report(out)
+    assert status == 0
+    assert isinstance(found.log, LogTail)
+    assert (found.dump.name, found.dump.state) == (path.name, "whole")
+    assert str(found.dump.unpacked).startswith("dump.202611230534.gz was unpacked by gzip: ")
+    assert list(scratch.iterdir()) == []
+    assert str(tmp_path).encode() not in out
+
+
+def test_cut_off_packed_dump_says_both(tmp_path: Path) -> None:
+    whole = gzip.compress(dumps.kdump(dumps.pages(dumps.ringbuffer(LOG)), INFO))
+    (tmp_path / "vmcore").write_bytes(whole[: len(whole) - 500])
+    _, out, _ = report(tmp_path / "vmcore")
+    found = parse_drgn_report(out)
+    assert found.dump.state == "truncated"
+    assert "is cut off or damaged: gzip gave" in str(found.dump.unpacked)
+    (tmp_path / "vmcore").write_bytes(whole[:300])
+    with pytest.raises(VmcoreIncomplete, match=r"gzip gave \d+ bytes and then stopped.*; vmcore starts like a kdump"):
+        parse_drgn_report(report(tmp_path / "vmcore")[1])
+
+
 def test_foreign_architecture_is_named(tmp_path: Path) -> None:
     path = tmp_path / "vmcore"
     path.write_bytes(dumps.kdump(dumps.pages(dumps.ringbuffer(LOG)), INFO, order=">", machine=b"s390x"))
     status, out, _ = report(path)
     found = parse_drgn_report(out)
     assert (status, found.dump.machine) == (0, "s390x")
+    assert found.dump.architecture.startswith("this is the dump of an s390x kernel")
     assert isinstance(found.log, SectionError)
 
 
@@ -233,8 +266,8 @@ def test_section_that_is_not_known_or_not_there() -> None:
 
 
 def test_every_section_is_read_back_as_it_was_written() -> None:
-    content = json.loads(RECORDED)
-    found = parse_drgn_report(RECORDED)
+    content = json.loads(STUCK)
+    found = parse_drgn_report(STUCK)
     for section in SECTIONS:
         answer = found.get(section)
         assert isinstance(answer, section.content)

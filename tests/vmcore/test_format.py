@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore.format import VmcoreKind, Wrapper, open_dump, parse_header, read_format, require_vmcore
+from kdumpkit.vmcore.view import _on_kernel_file_system
 from tests.vmcore import dumps
 
 MEMORY = dumps.pages({})
@@ -203,3 +204,11 @@ def test_no_bytes_break_it(noise: bytes, place: int, flat: bool) -> None:
 @given(st.sampled_from([b"KDUMP   ", b"DISKDUMP", b"makedumpfile\0\0\0\0", b"\x7fELF\x02\x01\x01", b""]), st.binary())
 def test_no_tail_breaks_it(magic: bytes, tail: bytes) -> None:
     assert parse_header(magic + tail).size_bytes == len(magic + tail)
+
+
+def test_kernel_file_systems_are_known_wherever_they_are_mounted(tmp_path: Path) -> None:
+    # a container's bind mount of the host's /proc has another path and the same file system
+    assert _on_kernel_file_system(Path("/proc/self/status"))
+    assert _on_kernel_file_system(Path("/sys/kernel"))
+    assert not _on_kernel_file_system(write(tmp_path, dumps.kdump(MEMORY)))
+    assert not _on_kernel_file_system(tmp_path / "absent")

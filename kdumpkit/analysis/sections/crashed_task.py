@@ -1,4 +1,4 @@
-"""The task that was running on the CPU that panicked, and its stack."""
+"""The task that was running on the CPU that panicked, and its stack with arguments and local variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.stack import Frame, read_frames
+from kdumpkit.analysis.sections.table import SectionTable
+from kdumpkit.analysis.stack import Frame, frame_line, read_frames
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -46,8 +47,28 @@ def read_crashed_task(session: DrgnSession) -> CrashedTask:
         cpu=int(task_cpu(task)),
         kernel_thread=not task.mm,
         parent=parent,
-        frames=read_frames(session.program, thread.stack_trace()),
+        frames=read_frames(session.program, session.stack_trace(task), with_variables=True),
     )
 
 
-SECTION = Section("crashed_task", CrashedTask, read_crashed_task)
+def describe_crashed_task(task: CrashedTask) -> tuple[SectionTable, ...]:
+    """The task, its stack, and what its functions were working on."""
+    kind = "kernel thread" if task.kernel_thread else f"child of {task.parent}" if task.parent else "program"
+    sentence = f"{task.command} (pid {task.pid}), {kind}, was on CPU {task.cpu} when the kernel died."
+    stack = tuple((str(number), frame_line(frame)) for number, frame in enumerate(task.frames))
+    values = tuple(
+        (str(number), frame.function or frame.address, role, f"{variable.type} {variable.name}", variable.value)
+        for number, frame in enumerate(task.frames)
+        for variable in frame.variables
+        if variable.value is not None
+        for role in ("" if variable.argument is None else "argument" if variable.argument else "local",)
+    )
+    known = sum(len(frame.variables) for frame in task.frames)
+    words = f"{len(values)} of {known} arguments and local variables were still there when the kernel died."
+    return (
+        SectionTable("The crashed task", sentence, ("", "innermost first"), stack),
+        SectionTable("What its functions worked on", words, ("frame", "function", "", "variable", "value"), values),
+    )
+
+
+SECTION = Section("crashed_task", CrashedTask, read_crashed_task, describe_crashed_task)

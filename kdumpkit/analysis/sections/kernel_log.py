@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
+from kdumpkit.analysis.sections.table import SectionTable
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -35,4 +36,12 @@ def read_log_tail(session: DrgnSession) -> LogTail:
     return LogTail(log.format, len(log.records), log.lost, kept)
 
 
-SECTION = Section("log", LogTail, read_log_tail, needs_symbols=False)
+def describe_log(found: LogTail) -> tuple[SectionTable, ...]:
+    """The lines, and how many of the whole log they are."""
+    sentence = f"The last {len(found.lines)} lines of a log of {found.records} records ({found.format})."
+    if found.lost:
+        sentence += f" {found.lost} records are not in the dump."
+    return (SectionTable("The log's end", sentence, ("",), tuple((line,) for line in found.lines)),)
+
+
+SECTION = Section("log", LogTail, read_log_tail, describe_log, needs_symbols=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
+from kdumpkit.analysis.sections.table import SectionTable, seconds_text
 from kdumpkit.errors import FactNotCollected
 
 if TYPE_CHECKING:
@@ -48,4 +49,10 @@ def read_panic_message(session: DrgnSession) -> PanicMessage:
     return find_panic_message(session.kernel_log)
 
 
-SECTION = Section("panic", PanicMessage, read_panic_message, needs_symbols=False)
+def describe_panic(found: PanicMessage) -> tuple[SectionTable, ...]:
+    """What the kernel said, and when."""
+    when = f", {seconds_text(found.uptime_s)} after boot" if found.uptime_s is not None else ""
+    return (SectionTable("Last words", f"{found.message}{when}"),)
+
+
+SECTION = Section("panic", PanicMessage, read_panic_message, describe_panic, needs_symbols=False)

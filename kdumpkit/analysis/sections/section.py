@@ -1,15 +1,21 @@
-"""One question put to a dump: how it is asked (with drgn) and what the answer looks like (without)."""
+"""One question put to a dump: how it is asked (with drgn), what the answer looks like and how it is told (without)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from kdumpkit.analysis.sections.table import SectionTable
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
 
 T = TypeVar("T")
+
+
+def _not_told(_: Any) -> tuple[SectionTable, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Section(Generic[T]):
     #: frozen dataclass of the answer, made of JSON's types, other such dataclasses, and tuples of them
     content: type[T]
     read: Callable[[DrgnSession], T]
+    #: the answer for people, as tables of plain words
+    describe: Callable[[T], tuple[SectionTable, ...]] = _not_told
     #: false where VMCOREINFO alone is enough
     needs_symbols: bool = True
 

@@ -6,13 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
+from kdumpkit.analysis.sections.table import SectionTable
+from kdumpkit.analysis.task_walk import command_of
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
 
-#: a task list that goes on beyond this is a loop in damaged memory
-_MOST_TASKS = 4_194_304
 _MOST_BLOCKED = 100
+_STATES = {
+    "R": "running or ready to run",
+    "S": "sleeping",
+    "D": "in uninterruptible sleep",
+    "I": "idle kernel threads",
+    "T": "stopped",
+    "t": "stopped by a debugger",
+    "Z": "zombies",
+    "X": "dead",
+    "P": "parked",
+}
 
 
 @dataclass(frozen=True)
@@ -36,21 +47,15 @@ class TaskCounts:
 
 def read_task_counts(session: DrgnSession) -> TaskCounts:
     """All tasks, counted by state, out of an open dump."""
-    from drgn.helpers.linux.pid import for_each_task
-    from drgn.helpers.linux.sched import task_state_to_char
-
-    counts: dict[str, int] = {}
-    blocked: list[BlockedTask] = []
-    total = 0
-    for task in for_each_task(session.program):
-        state = task_state_to_char(task)
-        counts[state] = counts.get(state, 0) + 1
-        if state == "D" and len(blocked) < _MOST_BLOCKED:
-            blocked.append(BlockedTask(task.pid.value_(), task.comm.string_().decode("utf-8", "replace")))
-        total += 1
-        if total >= _MOST_TASKS:
-            break
-    return TaskCounts(total, dict(sorted(counts.items())), tuple(blocked))
+    walk = session.tasks
+    blocked = tuple(BlockedTask(task.pid.value_(), command_of(task)) for task in walk.blocked[:_MOST_BLOCKED])
+    return TaskCounts(walk.total, walk.by_state, blocked)
 
 
-SECTION = Section("tasks", TaskCounts, read_task_counts)
+def describe_tasks(counts: TaskCounts) -> tuple[SectionTable, ...]:
+    """Tasks by state."""
+    rows = tuple((state, str(number), _STATES.get(state, "")) for state, number in sorted(counts.by_state.items()))
+    return (SectionTable("Tasks", f"There were {counts.total} tasks.", ("state", "tasks", ""), rows),)
+
+
+SECTION = Section("tasks", TaskCounts, read_task_counts, describe_tasks)

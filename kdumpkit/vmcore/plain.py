@@ -1,0 +1,38 @@
+"""A dump as a file that is not packed, whichever way it lies on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdumpkit.vmcore.format import wrapper_of
+from kdumpkit.vmcore.view import FileView
+
+if TYPE_CHECKING:
+    from kdumpkit.vmcore.unpack import Unpacked
+
+
+@contextmanager
+def unpacked_dump(path: Path) -> Iterator[tuple[Path, Unpacked | None]]:
+    """The dump as a file that is not packed, and what came of unpacking it; None where it was not packed.
+
+    The unpacked file lies in a folder that only this user can read, below ``$TMPDIR``, and is removed at the end of
+    the ``with``. Raises what :func:`kdumpkit.vmcore.unpack.unpack` raises, and NotAVmcore where there is no file to be
+    read.
+    """
+    with FileView(path) as view:
+        packed = wrapper_of(view.read_at(0, 32)) is not None
+    if not packed:
+        yield path, None
+        return
+    # most dumps are not packed, and the libraries take a tenth of the time in which one is read
+    import tempfile
+
+    from kdumpkit.vmcore.unpack import unpack
+
+    with tempfile.TemporaryDirectory(prefix="kdumpkit-dump-") as folder:
+        # the same name, so that what is said of it is said of the file that was given
+        out = Path(folder) / path.name
+        yield out, unpack(path, out)

@@ -1,0 +1,193 @@
+"""A dump that was packed as a whole (``dump.<stamp>.gz``, ``.lz4``, ``.xz``, ``.zst``, ``.bz2``), unpacked to a file.
+
+What is packed shows by content, as everywhere. gzip, xz and bzip2 are unpacked here, lz4 and zstd by the programs of
+that name. Bytes go from file to file in pieces, so memory stays flat; room is looked at before each of them, and a disk
+is never filled to the brim. A packed file that is cut off gives what it has: headers and log of such a dump can often
+still be read.
+
+``python -m kdumpkit.vmcore.unpack DUMP OUT`` does it and prints what came of it as JSON.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from kdumpkit.command import Command
+from kdumpkit.errors import DiskFull, KdumpkitError, NotAVmcore, VmcoreError
+from kdumpkit.vmcore.format import Wrapper, wrapper_of
+from kdumpkit.vmcore.view import FileView, refuse_live_kernel
+
+_CHUNK_BYTES = 1 << 20
+#: after so many bytes the room is looked at again
+_LOOK_EVERY_BYTES = 4 << 20
+#: what is left free for everybody else on that disk
+_RESERVE_BYTES = 256 << 20
+#: Debian packages, by program
+_PACKAGES = {"zstd": "zstd", "lz4": "lz4"}
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came out of a packed dump."""
+
+    #: name of the packed file, without its folder
+    name: str
+    packer: str
+    packed_bytes: int
+    size_bytes: int
+    #: false: the packed file ends, or is damaged, before its own end mark
+    whole: bool
+    #: one sentence
+    reason: str
+
+
+def unpack_command(vmcore: Path, out: Path, python: str = sys.executable, timeout_s: float = 3600) -> Command:
+    """Unpacks into a new file ``out``. Exit status 1 is accepted: the JSON then has the error."""
+    argv = (python, "-m", "kdumpkit.vmcore.unpack", str(vmcore), str(out))
+    return Command(argv, timeout_s=timeout_s, accepted=(0, 1), title=f"unpack {vmcore.name}")
+
+
+def unpack(path: Path, out: Path) -> Unpacked:
+    """Unpacks one layer of packing into the new file ``out``.
+
+    Raises NotAVmcore where ``path`` is not packed or not one byte comes out of it, DiskFull before the disk would be
+    full, and VmcoreError where the program that unpacks it is not installed; ``out`` is then removed.
+    """
+    with FileView(path) as view:
+        packer, packed_bytes = wrapper_of(view.read_at(0, 32)), view.size_bytes
+    if packer is None:
+        raise NotAVmcore(f"{path.name} is not packed by gzip, lz4, xz, zstd or bzip2", "give the dump as it is")
+    # a dump that makedumpfile compressed does not get smaller by packing it again
+    _require_room(out.parent, packed_bytes, path.name)
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise VmcoreError(
+            f"{path.name} cannot be unpacked: {out.name} cannot be written: {error.strerror}",
+            "give a file that is not there yet, in a folder of yours",
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            size, problem = _copy(path, packer, target, out.parent)
+        if not size:
+            raise NotAVmcore(
+                f"{path.name} starts as if packed by {packer}, and nothing can be unpacked: {problem or 'it is empty'}",
+                "compare its size and checksum with the file on the host that crashed",
+            )
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    reason = f"{path.name} was unpacked by {packer}: {size} bytes"
+    if problem:
+        reason = f"{path.name} is cut off or damaged: {packer} gave {size} bytes and then {problem}"
+    return Unpacked(path.name, str(packer), packed_bytes, size, not problem, reason)
+
+
+def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple[int, str]:
+    # bytes that came out, and why it stopped before the end; "" where it did not
+    size = looked_at = 0
+    try:
+        with _opened(path, packer) as source:
+            # read1 gives what is there before it says that the rest is missing
+            while chunk := source.read1(_CHUNK_BYTES):
+                if size >= looked_at:
+                    _require_room(folder, _LOOK_EVERY_BYTES, path.name)
+                    looked_at = size + _LOOK_EVERY_BYTES
+                target.write(chunk)
+                size += len(chunk)
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise VmcoreError(f"{path.name} cannot be unpacked: {error.strerror}", "df -h; dmesg") from error
+        return size, f"stopped: {error}".rstrip(".")
+    except _PackerFailed as error:
+        return size, f"stopped: {error}"
+    return size, ""
+
+
+class _PackerFailed(Exception):
+    pass
+
+
+@contextmanager
+def _opened(path: Path, packer: Wrapper) -> Iterator[Any]:
+    if packer is Wrapper.GZIP:
+        with gzip.open(path) as source:
+            yield source
+    elif packer is Wrapper.XZ:
+        with lzma.open(path) as source:
+            yield source
+    elif packer is Wrapper.BZIP2:
+        with bz2.open(path) as source:
+            yield source
+    else:
+        with _program(path, str(packer)) as source:
+            yield source
+
+
+@contextmanager
+def _program(path: Path, program: str) -> Iterator[Any]:
+    if shutil.which(program) is None:
+        raise VmcoreError(
+            f"{path.name} is packed by {program}, and {program} is not installed here",
+            f"install it: {_PACKAGES[program]}",
+        )
+    with (
+        path.open("rb") as packed,
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            [program, "-dc"], stdin=packed, stdout=subprocess.PIPE, stderr=said, env={**os.environ, "LC_ALL": "C"}
+        ) as process,
+    ):
+        if process.stdout is None:
+            raise VmcoreError(f"{program} could not be started")
+        try:
+            yield process.stdout
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait():
+            said.seek(0)
+            lines = said.read(10_000).decode("utf-8", "replace").replace("\r", "\n").split("\n")
+            words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            raise _PackerFailed(words[:300] or f"exit status {process.returncode}")
+
+
+def _require_room(folder: Path, size_bytes: int, name: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if free - size_bytes < _RESERVE_BYTES:
+        raise DiskFull(
+            f"{name} cannot be unpacked: {size_bytes >> 20} MiB more are to be written, {free >> 20} MiB are free, and "
+            f"{_RESERVE_BYTES >> 20} MiB of them are left alone",
+            "name a folder with more room: TMPDIR=/folder",
+        )
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2:
+        sys.stderr.write("usage: python -m kdumpkit.vmcore.unpack DUMP OUT\n")
+        return 2
+    try:
+        refuse_live_kernel(Path(arguments[0]))
+        print(json.dumps(asdict(unpack(Path(arguments[0]), Path(arguments[1])))))
+    except KdumpkitError as error:
+        print(json.dumps({"error": error.message, "hint": error.hint, "type": type(error).__name__}))
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kdumpkit.errors import DiskFull, NotAVmcore, VmcoreError
+from kdumpkit.vmcore import unpack as unpack_module
+from kdumpkit.vmcore.completeness import DumpState, read_completeness
+from kdumpkit.vmcore.dmesg import dump_log_command
+from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.unpack import unpack, unpack_command
+from tests.vmcore import dumps
+
+LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
+INFO = (dumps.VMCOREINFO_HEAD + dumps.RINGBUFFER_LAYOUT).encode()
+PLAIN = dumps.kdump(dumps.pages(dumps.ringbuffer(LOG)), INFO)
+#: as kexec-tools writes over ssh, which is what ``vmcore.flat`` holds
+FLAT = dumps.flattened(PLAIN)
+
+
+def _by_program(program: str) -> Callable[[bytes], bytes]:
+    def pack(content: bytes) -> bytes:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+        return subprocess.run([program, "-c"], input=content, capture_output=True, check=True).stdout
+
+    return pack
+
+
+PACKERS = {
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+    "lz4": _by_program("lz4"),
+    "zstd": _by_program("zstd"),
+}
+
+
+@pytest.mark.parametrize("content", [PLAIN, FLAT], ids=["kdump", "flattened"])
+@pytest.mark.parametrize("packer", list(PACKERS))
+def test_packed_dump_is_unpacked_by_content(tmp_path: Path, packer: str, content: bytes) -> None:
+    # a name says nothing
+    path = tmp_path / "vmcore.flat"
+    path.write_bytes(PACKERS[packer](content))
+    with unpacked_dump(path) as (plain, unpacked):
+        assert plain.read_bytes() == content
+        assert unpacked is not None
+        assert (unpacked.packer, unpacked.whole, unpacked.size_bytes) == (packer, True, len(content))
+        assert plain.name == path.name
+        assert stat.S_IMODE(plain.stat().st_mode) == 0o600
+        assert read_completeness(plain).state is DumpState.WHOLE
+    assert not plain.exists()
+    assert not plain.parent.exists()
+
+
+@pytest.mark.parametrize("packer", list(PACKERS))
+def test_cut_off_packed_dump_gives_what_it_has(tmp_path: Path, packer: str) -> None:
+    # what does not pack, as the pages of a dump: the packed file is about as long as the dump; lz4's blocks have 4 MiB
+    content = PLAIN[:20_480] + os.urandom(9 << 20)
+    packed = PACKERS[packer](content)
+    path = tmp_path / "dump.202611230534"
+    path.write_bytes(packed[: len(packed) * 2 // 3])
+    with unpacked_dump(path) as (plain, unpacked):
+        assert unpacked is not None
+        assert not unpacked.whole
+        assert "is cut off or damaged" in unpacked.reason
+        assert "\n" not in unpacked.reason
+        given = plain.read_bytes()
+        assert 0 < len(given) < len(content)
+        assert content.startswith(given)
+
+
+def test_plain_dump_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes(PLAIN)
+    with unpacked_dump(path) as (plain, unpacked):
+        assert (plain, unpacked) == (path, None)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("magic", [b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"\xfd7zXZ\0", b"\x04\x22\x4d\x18", b"BZh9"])
+def test_what_only_starts_as_if_packed(tmp_path: Path, magic: bytes) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes(magic + b"\xff" * 100)
+    with pytest.raises(NotAVmcore, match="nothing can be unpacked") as caught:
+        unpack(path, tmp_path / "out")
+    assert "\n" not in caught.value.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_packed(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes(PLAIN)
+    with pytest.raises(NotAVmcore, match="is not packed"):
+        unpack(path, tmp_path / "out")
+
+
+def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
+    path, out = tmp_path / "vmcore.gz", tmp_path / "vmcore"
+    path.write_bytes(gzip.compress(PLAIN))
+    out.write_bytes(b"mine")
+    with pytest.raises(VmcoreError, match="File exists"):
+        unpack(path, out)
+    assert out.read_bytes() == b"mine"
+
+
+def test_no_room_is_refused_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "vmcore.gz"
+    path.write_bytes(gzip.compress(PLAIN))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1 << 40, 1 << 40, 100 << 20))
+    with pytest.raises(DiskFull, match="100 MiB are free"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_fills_up_meanwhile_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a few kB of zeros that become 64 MiB
+    path = tmp_path / "vmcore.gz"
+    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    room = [300 << 20]
+
+    def usage(folder: Path) -> shutil._ntuple_diskusage:
+        room[0] -= 8 << 20
+        return shutil._ntuple_diskusage(1 << 40, 0, room[0])
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(DiskFull, match="left alone"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    with pytest.raises(VmcoreError, match="zstd is not installed here") as caught:
+        unpack(path, tmp_path / "out")
+    assert "zstd" in caught.value.hint
+    assert unpack_module._PACKAGES["lz4"] == "lz4"
+
+
+def test_live_kernel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotAVmcore, match="own running kernel"):
+        unpack(Path("/proc/self/mem"), tmp_path / "out")
+
+
+def run(path: Path, out: Path) -> tuple[int, dict[str, object]]:
+    done = subprocess.run(unpack_command(path, out).argv, capture_output=True, check=False, timeout=60)
+    assert b"Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_as_a_command(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore.gz"
+    path.write_bytes(gzip.compress(FLAT))
+    status, said = run(path, tmp_path / "vmcore")
+    assert (status, said["whole"], said["size_bytes"]) == (0, True, len(FLAT))
+    assert (tmp_path / "vmcore").read_bytes() == FLAT
+    status, said = run(tmp_path / "vmcore", tmp_path / "again")
+    assert (status, said["type"]) == (1, "NotAVmcore")
+
+
+def test_log_of_a_packed_dump(tmp_path: Path) -> None:
+    path = tmp_path / "dump.202611230534.gz"
+    path.write_bytes(gzip.compress(FLAT))
+    done = subprocess.run(dump_log_command(path, sys.executable).argv, capture_output=True, check=False, timeout=60)
+    assert done.stdout.endswith(b"Kernel panic - not syncing: sysrq triggered crash\n")
+    assert done.returncode == 0
