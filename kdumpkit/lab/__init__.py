@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from kdumpkit.errors import LabError
-from kdumpkit.lab.lab import LabStatus, down, kernel_release, ssh_argv, status, up
+from kdumpkit.lab.lab import HOST, LabStatus, down, kernel_release, ssh_argv, status, up
 from kdumpkit.lab.requirements import check_requirements, install_requirements, missing_packages
 from kdumpkit.lab.symbols import fetch_symbols, find_symbols
 
 __all__ = [
+    "HOST",
     "LabError",
     "LabStatus",
     "check_requirements",
