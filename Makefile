@@ -1,10 +1,10 @@
-# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, bench, support, lock.
+# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, test-kinds, bench, support, lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults bench support lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-kinds bench support lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -56,6 +56,9 @@ test-fast: $(STAMP)
 
 test-faults: $(STAMP)
 	KDUMPKIT_REQUIRE=faults $(BIN)/python -m pytest -m faults
+
+test-kinds: $(STAMP)
+	KDUMPKIT_REQUIRE=kinds $(BIN)/python -m pytest -m kinds
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py

@@ -1,0 +1,59 @@
+"""Every kind of crash on a real kernel: the dump's log and its crashed task name what was made to crash."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdumpkit import lab
+from kdumpkit.analysis.drgn_report import drgn_report_command
+from kdumpkit.lab.crash_kinds import KINDS, dump_differences
+from kdumpkit.vmcore.completeness import DumpState
+
+from .commands import kdumpkit
+
+pytestmark = pytest.mark.kinds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _down_at_last() -> Iterator[None]:
+    yield
+    lab.down()
+
+
+@pytest.fixture(scope="module")
+def vmlinux() -> Path | None:
+    """Symbols of the lab's kernel, where they were fetched before: a crash is read without them as well."""
+    lab.up(lambda _: None)
+    return lab.find_symbols(lab.kernel_release())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_log_and_dump_name_kind_function_module_and_task(name: str, vmlinux: Path | None, tmp_path: Path) -> None:
+    kind = KINDS[name]
+    done = kdumpkit("lab", "crash", "--kind", name, "--output", "crash", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert result["differences"] == []
+    assert kind.says in (tmp_path / result["console"]).read_text(errors="replace")
+    assert (tmp_path / "crash" / "kdumpkit_crash.ko").is_file() == kind.needs_module
+
+    report = read_report(tmp_path / result["dump"], vmlinux)
+    assert report["dump"]["state"] == DumpState.COMPLETE.value
+    assert report["vmcoreinfo"]["release"] == result["kernel_release"]
+    if vmlinux is not None:
+        assert dump_differences(kind, report["sections"]["crashed_task"]) == []
+    again = kdumpkit("oops", "--json", result["dmesg"], cwd=tmp_path)
+    assert json.loads(again.stdout)["kind"] == name
+
+
+def read_report(dump: Path, vmlinux: Path | None) -> dict[str, Any]:
+    command = drgn_report_command(dump, vmlinux)
+    done = subprocess.run(command.argv, capture_output=True, timeout=command.timeout_s, check=True)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
