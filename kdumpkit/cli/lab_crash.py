@@ -44,11 +44,21 @@ def crash_once(
     if as_json:
         print(json.dumps(crash_as_json(done) | {"oops": found, "differences": wrong}, ensure_ascii=False))
         return 1 if wrong else 0
-    for name, path in (("dump", done.dump), ("log", done.dmesg), ("console", done.console), ("module", done.module)):
+    left = {
+        "dump": done.dump,
+        "log": done.dmesg,
+        "console": done.console,
+        "module": done.module,
+        "symbols": done.vmlinux,
+    }
+    for name, path in left.items():
         if path is not None:
             print(f"{name + ':':<9}{path}")
     print(f"seconds: boot {done.boot_s:.0f}, crash {done.trigger_s:.0f}, capture and return {done.return_s:.0f}")
-    print(f"read as: {found['kind']} in {found['rip_symbol']} [{found['rip_module']}], task {found['comm']}")
+    where = f" in {found['rip_symbol']}" if found["rip_symbol"] else ""
+    module = f" [{found['rip_module']}]" if found["rip_module"] else ""
+    who = f", task {found['comm']}" if found["comm"] else ""
+    print(f"read as: {found['kind']}{where}{module}{who}")
     for line in wrong:
         print(f"wrong:   {line}")
     print(f"again:   kdumpkit oops {shlex.quote(str(done.dmesg))}")

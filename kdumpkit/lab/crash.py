@@ -22,6 +22,7 @@ from kdumpkit.lab.crash_module import build_module
 from kdumpkit.lab.machine import find_machine, qmp
 from kdumpkit.lab.process import Say
 from kdumpkit.lab.ssh_access import console_tail, read_banner
+from kdumpkit.lab.symbols import find_symbols
 
 _CAPTURE_DEADLINE_S = 300.0
 _SAY_EVERY_S = 15.0
@@ -48,6 +49,8 @@ class Crash:
     console: Path
     #: the module with debug information; None where the kind needs none
     module: Path | None
+    #: link to the kernel's symbols, in a folder where drgn finds the module too; None where they were never fetched
+    vmlinux: Path | None
     kernel_release: str
     #: until the capture kernel was loaded; from the trigger to the first words of the crash; from there to a login
     boot_s: float
@@ -89,7 +92,7 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
         dump, dmesg = _fetch(host, folder, mark, progress)
     console = folder / "console.log"
     shutil.copyfile(paths.console_log(), console)
-    kept_module = Path(shutil.copy(module, folder)) if module is not None else None
+    kept_module, vmlinux = _keep_symbols(folder / "symbols", module, release)
     done = Crash(
         kind,
         folder,
@@ -97,6 +100,7 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
         dmesg,
         console,
         kept_module,
+        vmlinux,
         release,
         boot_s,
         crashed - triggered,
@@ -116,10 +120,23 @@ def crash_as_json(done: Crash) -> dict[str, object]:
         "dmesg": str(done.dmesg),
         "console": str(done.console),
         "module": None if done.module is None else str(done.module),
+        "vmlinux": None if done.vmlinux is None else str(done.vmlinux),
         "boot_s": round(done.boot_s, 1),
         "trigger_s": round(done.trigger_s, 1),
         "return_s": round(done.return_s, 1),
     }
+
+
+def _keep_symbols(folder: Path, module: Path | None, release: str) -> tuple[Path | None, Path | None]:
+    """Module and vmlinux laid out as debug packages do: modules in a folder beside the kernel."""
+    (folder / "modules").mkdir(parents=True)
+    kept = Path(shutil.copy(module, folder / "modules")) if module is not None else None
+    symbols = find_symbols(release)
+    if symbols is None:
+        return kept, None
+    vmlinux = folder / "vmlinux"
+    vmlinux.symlink_to(symbols)
+    return kept, vmlinux
 
 
 def _read_boot_id(host: Host) -> str:

@@ -49,7 +49,7 @@ def build_module(kernel_release: str, progress: Say) -> Path:
     Raises LabError: no compiler, no such packages, or the end of what make said.
     """
     packages = headers_packages(kernel_release)
-    kept = paths.lab_root() / "modules" / f"{kernel_release}-{_source_digest()}" / f"{MODULE}.ko"
+    kept = paths.modules_root() / f"{kernel_release}-{_source_digest()}" / f"{MODULE}.ko"
     if kept.is_file():
         return kept
     make = find_program("make")
@@ -65,7 +65,7 @@ def build_module(kernel_release: str, progress: Say) -> Path:
         for path in SOURCE.iterdir():
             if path.is_file():
                 shutil.copy(path, work / path.name)
-        log = paths.lab_root() / "module-build.log"
+        log = paths.modules_root() / "build.log"
         log.unlink(missing_ok=True)
         run_here(
             [make, "-C", str(headers), f"M={work}", f"CC={compiler}", "modules"],
@@ -90,7 +90,7 @@ def _source_digest() -> str:
 
 def _fetch_headers(packages: tuple[str, str, str], progress: Say) -> Path:
     """The folder that the kernel's makefiles are called in."""
-    root = paths.lab_root() / "headers" / packages[0].removeprefix("linux-headers-")
+    root = paths.headers_root() / packages[0].removeprefix("linux-headers-")
     folder = root / "usr/src" / packages[0]
     if (root / "complete").exists():
         return folder

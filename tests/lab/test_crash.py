@@ -165,6 +165,22 @@ def test_anything_but_one_dump_and_one_log_is_an_error(cache: Path, listing: byt
         crash._fetch(FakeHost([listing], MARK.encode()), cache, MARK, quiet)
 
 
+def test_symbols_are_laid_out_so_that_the_module_s_are_found_beside_the_kernel_s(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = cache / f"{MODULE}.ko"
+    module.write_bytes(b"module")
+    assert crash._keep_symbols(cache / "one", None, "6.1.0-56-cloud-amd64") == (None, None)
+    symbols = cache / "kept"
+    symbols.write_bytes(b"symbols")
+    monkeypatch.setattr(crash, "find_symbols", lambda release: symbols if release == "6.1.0-56" else None)
+    kept, vmlinux = crash._keep_symbols(cache / "two", module, "6.1.0-56")
+    assert kept == cache / f"two/modules/{MODULE}.ko"
+    assert kept.read_bytes() == b"module"
+    assert vmlinux == cache / "two/vmlinux"
+    assert vmlinux.read_bytes() == b"symbols"
+
+
 # --- how it is told ---
 
 
@@ -173,7 +189,7 @@ def made(folder: Path, log: str) -> crash.Crash:
     dmesg = folder / "dmesg.1"
     dmesg.write_text(log)
     kind = KINDS["null_deref"]
-    return crash.Crash(kind, folder, folder / "dump.1", dmesg, folder / "c", None, "6.1.0", 30.0, 2.0, 60.0)
+    return crash.Crash(kind, folder, folder / "dump.1", dmesg, folder / "c", None, None, "6.1.0", 30.0, 2.0, 60.0)
 
 
 OOPS = f"""\

@@ -38,7 +38,7 @@ def test_a_kernel_that_is_not_debian_s_is_refused_before_anything_is_fetched(
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "kdumpkit/lab"
+    return tmp_path / "kdumpkit"
 
 
 def test_no_make_and_no_compiler_are_said_with_the_command_that_installs_them(

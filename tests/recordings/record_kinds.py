@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kdumpkit import lab
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.log import read_crash_file
 from kdumpkit.analysis.log.model import NO_CRASH
@@ -47,9 +46,9 @@ def cut_console(console: bytes, says: str) -> bytes:
     return b"\n".join(lines[max(0, first - _LINES_BEFORE) : end + 1]) + b"\n"
 
 
-def read_dump(dump: Path, kernel_release: str) -> dict[str, Any]:
+def read_dump(dump: Path, vmlinux: Path) -> dict[str, Any]:
     """Of the drgn report: the crashed task with the functions on its stack, and when it crashed."""
-    command = drgn_report_command(dump, lab.find_symbols(kernel_release))
+    command = drgn_report_command(dump, vmlinux)
     done = subprocess.run(command.argv, capture_output=True, timeout=command.timeout_s, check=True)
     report = json.loads(done.stdout)
     task = report["sections"]["crashed_task"]
@@ -74,7 +73,7 @@ def record(folder: Path) -> list[str]:
     (kept / "dmesg.txt").write_bytes((folder / Path(about["dmesg"]).name).read_bytes())
     console = (folder / "console.log").read_bytes()
     (kept / "console.txt").write_bytes(cut_console(console, kind.says))
-    dump = read_dump(folder / Path(about["dump"]).name, about["kernel_release"])
+    dump = read_dump(folder / Path(about["dump"]).name, folder / "symbols/vmlinux")
     version = re.search(rb"Linux version [^\n]* (#\d+ [^\n]*)", (kept / "dmesg.txt").read_bytes())
     result = {
         "made_by": "tests/recordings/record_kinds.py from a real crash of the lab's machine",
