@@ -88,10 +88,15 @@ def make_armed_disk(progress: Say) -> Path:
 
 
 def start_armed(progress: Say) -> None:
-    """A fresh machine whose capture kernel is loaded; one that runs is ended.
+    """A machine whose capture kernel is loaded: the one that runs where it has, else a fresh one in its place.
 
     Raises LabError where it cannot be started or does not load its capture kernel in time.
     """
+    if lab.status().answers:
+        with guest() as host:
+            if _read_loaded(host) == "1":
+                progress("the machine that runs has its capture kernel loaded")
+                return
     image = find_image(load_flavour())
     disk = find_armed_disk(image) if image is not None else None
     if disk is None:

@@ -59,7 +59,9 @@ class Crash:
 
 
 def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
-    """Crash a fresh machine and fetch what it left into ``folder``, which must be new; the machine is up afterwards.
+    """Crash the machine and fetch what it left into ``folder``, which must be new; it is up and loaded afterwards.
+
+    A machine that runs with its capture kernel loaded is taken as it is, with what earlier crashes left on it.
 
     Raises LabError: no crash within the kind's time, no return, or not exactly one dump and log of this crash.
     """
@@ -75,6 +77,7 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
             host.run(command("sysctl", "-q", "-w", f"{name}={value}", timeout_s=30, as_root=True)).checked()
         mark = f"kdumpkit: lab crash {kind.name} of boot {boot_id}"
         host.run(command("sh", "-c", _MARK, "sh", mark, timeout_s=60, as_root=True, title="mark and sync")).checked()
+        before = _read_listing(host)
         progress(f"crash: {kind.name}: {kind.what}")
         seen = _console_bytes()
         triggered = time.monotonic()
@@ -89,7 +92,7 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
         _wait_return(host, boot_id, progress)
         returned = time.monotonic()
         progress(f"the machine is back {returned - crashed:.0f} s after its crash")
-        dump, dmesg = _fetch(host, folder, mark, progress)
+        dump, dmesg = _fetch(host, folder, before, mark, progress)
     console = folder / "console.log"
     shutil.copyfile(paths.console_log(), console)
     kept_module, vmlinux = _keep_symbols(folder / "symbols", module, release)
@@ -222,9 +225,13 @@ def _wait_return(host: Host, boot_id: str, progress: Say) -> None:
     )
 
 
-def _fetch(host: Host, folder: Path, mark: str, progress: Say) -> tuple[Path, Path]:
-    names = host.run(command("sh", "-c", _LIST, timeout_s=30, as_root=True, title="ls /var/crash")).checked()
-    found = names.text.splitlines()
+def _read_listing(host: Host) -> list[str]:
+    listing = command("sh", "-c", _LIST, timeout_s=30, as_root=True, title="ls /var/crash")
+    return host.run(listing).checked().text.splitlines()
+
+
+def _fetch(host: Host, folder: Path, before: list[str], mark: str, progress: Say) -> tuple[Path, Path]:
+    found = [name for name in _read_listing(host) if name not in before]
     kinds = sorted(name.rsplit("/", 1)[-1].split(".")[0] for name in found)
     if kinds != ["dmesg", "dump"]:
         raise LabError(

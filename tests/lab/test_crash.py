@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,28 @@ def test_a_damaged_note_beside_the_disk_is_no_disk(cache: Path, text: str) -> No
     (cache / "armed/disk.qcow2").write_bytes(b"x")
     (cache / "armed/armed.json").write_text(text)
     assert armed.find_armed_disk(image(cache)) is None
+
+
+@pytest.mark.parametrize(("loaded", "started"), [(b"1\n", False), (b"0\n", True), (b"", True)])
+def test_a_machine_that_runs_is_taken_only_where_its_capture_kernel_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, loaded: bytes, started: bool
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start() -> bool:
+        raise Started
+
+    monkeypatch.setattr(armed.lab, "status", lambda: SimpleNamespace(answers=True))
+    monkeypatch.setattr(armed, "guest", lambda: FakeHost([loaded]))
+    monkeypatch.setattr(armed, "find_image", lambda _: image(Path("/nonexistent")))
+    monkeypatch.setattr(armed, "find_armed_disk", lambda _: Path("/nonexistent/disk.qcow2"))
+    monkeypatch.setattr(armed.lab, "down", start)
+    if started:
+        with pytest.raises(Started):
+            armed.start_armed(quiet)
+    else:
+        armed.start_armed(quiet)
 
 
 # --- waiting for the crash ---
@@ -142,11 +165,15 @@ class FakeHost(Host):
 
 def test_dump_and_log_are_fetched_and_the_log_must_be_of_this_crash(cache: Path) -> None:
     listing = b"202611250238/dump.202611250238\n202611250238/dmesg.202611250238\n"
-    dump, dmesg = crash._fetch(FakeHost([listing], MARK.encode()), cache, MARK, quiet)
+    dump, dmesg = crash._fetch(FakeHost([listing], MARK.encode()), cache, [], MARK, quiet)
     assert (dump.name, dmesg.name) == ("dump.202611250238", "dmesg.202611250238")
     assert dump.read_bytes().endswith(b"/var/crash/202611250238/dump.202611250238")
+    # what an earlier crash left is not fetched again
+    more = listing + b"202611250241/dmesg.202611250241\n202611250241/dump.202611250241\n"
+    dump, _ = crash._fetch(FakeHost([more], MARK.encode()), cache, listing.decode().splitlines(), MARK, quiet)
+    assert dump.name == "dump.202611250241"
     with pytest.raises(LabError, match="is not the log of this crash"):
-        crash._fetch(FakeHost([listing], b"another"), cache, MARK, quiet)
+        crash._fetch(FakeHost([listing], b"another"), cache, [], MARK, quiet)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +189,7 @@ def test_dump_and_log_are_fetched_and_the_log_must_be_of_this_crash(cache: Path)
 )
 def test_anything_but_one_dump_and_one_log_is_an_error(cache: Path, listing: bytes) -> None:
     with pytest.raises(LabError, match="did not leave one dump and one log"):
-        crash._fetch(FakeHost([listing], MARK.encode()), cache, MARK, quiet)
+        crash._fetch(FakeHost([listing], MARK.encode()), cache, [], MARK, quiet)
 
 
 def test_symbols_are_laid_out_so_that_the_module_s_are_found_beside_the_kernel_s(
