@@ -1,11 +1,11 @@
 # Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults,
-# test-flavours, bench, support, lock.
+# test-flavours, test-kinds, bench, support, lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-flavours bench support lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-flavours test-kinds bench support lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -62,6 +62,9 @@ test-faults: $(STAMP)
 test-flavours: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; [lab.install_requirements(print, flavour=lab.load_flavour(f)) for f in lab.flavour_names()]'
 	KDUMPKIT_REQUIRE=lab $(BIN)/python -m pytest tests/lab/test_flavours.py $(if $(FLAVOUR),-k $(FLAVOUR))
+
+test-kinds: $(STAMP)
+	KDUMPKIT_REQUIRE=kinds $(BIN)/python -m pytest -m kinds
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py

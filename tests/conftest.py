@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: a real run against a Debian 12 machine whose kernel was made to panic, or another one to try these tests with
 RECORDING = ROOT / os.environ.get("KDUMPKIT_TEST_RECORDING", "tests/recordings/debian-12/panic-test")
 #: markers whose tests need more than this machine has by itself
-_ON_REQUEST = ("lab", "faults")
+_ON_REQUEST = ("lab", "faults", "kinds")
 
 
 def _required() -> set[str]:

@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from kdumpkit import lab
+from kdumpkit.cli.lab_crash import crash_once
 from kdumpkit.cli.runs import execute
 from kdumpkit.errors import UsageError
 from kdumpkit.parameters import check_parameters, read_values
 from kdumpkit.runbook.run import notebooks_dir
 
 app = typer.Typer(help="A disposable virtual machine whose kernel really panics.", no_args_is_help=True)
+app.command("crash")(crash_once)
 
 
 def _known(name: str) -> str:

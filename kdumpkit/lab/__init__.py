@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kdumpkit.errors import LabError
-from kdumpkit.lab.lab import DEFAULT_FLAVOUR, LabStatus, down, kernel_release, ssh_argv, status, up
+from kdumpkit.lab.lab import DEFAULT_FLAVOUR, HOST, LabStatus, down, kernel_release, ssh_argv, status, up
 from kdumpkit.lab.recipe import flavour_names, load_flavour
 from kdumpkit.lab.requirements import check_requirements, install_requirements, missing_packages
 from kdumpkit.lab.ssh_access import console_tail
@@ -14,6 +14,7 @@ from kdumpkit.lab.symbols import fetch_symbols, find_symbols
 
 __all__ = [
     "DEFAULT_FLAVOUR",
+    "HOST",
     "LabError",
     "LabStatus",
     "check_requirements",

@@ -42,3 +42,13 @@ def ssh_config() -> Path:
 def symbols_root() -> Path:
     """Debug symbols by build id, ``<build id>/vmlinux``; survives ``lab down``."""
     return cache_root() / "symbols"
+
+
+def headers_root() -> Path:
+    """Unpacked kernel headers, one folder per release; survives ``lab down``."""
+    return cache_root() / "headers"
+
+
+def modules_root() -> Path:
+    """The lab's own kernel module, one folder per release and source; survives ``lab down``."""
+    return cache_root() / "modules"

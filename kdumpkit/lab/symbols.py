@@ -12,7 +12,8 @@ from pathlib import Path
 
 from kdumpkit.errors import DiskFull, LabError
 from kdumpkit.lab import paths
-from kdumpkit.lab.process import Say, last_lines, run_here
+from kdumpkit.lab.packages import DOWNLOAD_DEADLINE_S, download_package, read_offer
+from kdumpkit.lab.process import Say, last_lines
 from kdumpkit.vmcore.elf import read_build_id
 from kdumpkit.vmcore.view import FileView
 
@@ -20,8 +21,6 @@ _RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~_-]{2,100}")
 _CHUNK_BYTES = 1 << 20
 #: package, its unpacked vmlinux (590 MB for a cloud kernel), and some air
 _UNPACKED_GUESS_BYTES = 700 << 20
-_DOWNLOAD_DEADLINE_S = 1800
-_STALL_DEADLINE_S = 180
 
 
 def find_symbols(kernel_release: str, version: str | None = None) -> Path | None:
@@ -50,7 +49,7 @@ def fetch_symbols(kernel_release: str, progress: Say) -> Path:
     if not _RELEASE.fullmatch(kernel_release):
         raise LabError(f"{kernel_release!r} is not a kernel release", "take what `uname -r` prints on the guest")
     package = f"linux-image-{kernel_release}-dbg"
-    offered = _read_offer(package)
+    offered = read_offer(package)
     if offered is None:
         if kept := find_symbols(kernel_release):
             return kept
@@ -64,7 +63,7 @@ def fetch_symbols(kernel_release: str, progress: Say) -> Path:
     root = paths.symbols_root()
     root.mkdir(parents=True, exist_ok=True)
     for leftover in root.glob(".fetching-*"):
-        if time.time() - leftover.stat().st_mtime > _DOWNLOAD_DEADLINE_S:
+        if time.time() - leftover.stat().st_mtime > DOWNLOAD_DEADLINE_S:
             shutil.rmtree(leftover, ignore_errors=True)
     wanted = size_bytes + _UNPACKED_GUESS_BYTES
     if (free := shutil.disk_usage(root).free) < wanted:
@@ -74,7 +73,7 @@ def fetch_symbols(kernel_release: str, progress: Say) -> Path:
     work = Path(tempfile.mkdtemp(prefix=".fetching-", dir=root))
     try:
         progress(f"debug symbols of {kernel_release}: {package} {version}, {size_bytes / 1e6:.0f} MB, fetched once")
-        deb = _download(package, version, size_bytes, work, progress)
+        deb = download_package(package, version, size_bytes, work, progress)
         vmlinux = work / "vmlinux"
         _unpack(deb, f"./usr/lib/debug/boot/vmlinux-{kernel_release}", vmlinux, progress)
         deb.unlink()
@@ -95,63 +94,6 @@ def fetch_symbols(kernel_release: str, progress: Say) -> Path:
         shutil.rmtree(work, ignore_errors=True)
     progress(f"debug symbols kept: {kept / 'vmlinux'}")
     return kept / "vmlinux"
-
-
-def parse_offer(apt_cache_show: str) -> tuple[str, int] | None:
-    """Version and size in bytes of the first package in the output of ``apt-cache show``."""
-    stanza = apt_cache_show.strip().partition("\n\n")[0]
-    version = re.search(r"^Version: (\S+)$", stanza, re.MULTILINE)
-    size = re.search(r"^Size: (\d+)$", stanza, re.MULTILINE)
-    return (version[1], int(size[1])) if version and size else None
-
-
-def _read_offer(package: str) -> tuple[str, int] | None:
-    if shutil.which("apt-cache") is None:
-        return None
-    try:
-        said = run_here(
-            ["apt-cache", "show", "--no-all-versions", package], what="looking for debug symbols", timeout_s=60
-        )
-    except LabError:
-        # apt-cache's way to say that it does not know the name
-        return None
-    return parse_offer(said.decode("utf-8", "replace"))
-
-
-def _download(package: str, version: str, size_bytes: int, folder: Path, progress: Say) -> Path:
-    log = folder / "apt.log"
-    argv = ["apt-get", "-o", "APT::Sandbox::User=root", "download", f"{package}={version}"]
-    started = last_growth = last_said = time.monotonic()
-    got_bytes = 0
-    with (
-        log.open("wb") as sink,
-        subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink) as apt,
-    ):
-        try:
-            while apt.poll() is None:
-                time.sleep(0.2)
-                now = time.monotonic()
-                seen = sum(path.stat().st_size for path in folder.rglob("*.deb"))
-                if seen > got_bytes:
-                    got_bytes, last_growth = seen, now
-                if now - last_said >= 2:
-                    last_said = now
-                    progress(f"  {got_bytes / 1e6:.0f} of {size_bytes / 1e6:.0f} MB")
-                if now - last_growth > _STALL_DEADLINE_S or now - started > _DOWNLOAD_DEADLINE_S:
-                    raise LabError(
-                        f"the download of {package} stands at {got_bytes / 1e6:.0f} of {size_bytes / 1e6:.0f} MB",
-                        "look at the network of this machine and run the command again",
-                    )
-        finally:
-            if apt.poll() is None:
-                apt.kill()
-    found = list(folder.glob("*.deb"))
-    if apt.returncode != 0 or len(found) != 1:
-        raise LabError(
-            f"{package} could not be downloaded: {last_lines(log.read_bytes())}", "refresh the lists: apt-get update"
-        )
-    log.unlink()
-    return found[0]
 
 
 def _unpack(deb: Path, member: str, target: Path, progress: Say) -> None:

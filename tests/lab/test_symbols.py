@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.errors import DiskFull, LabError
-from kdumpkit.lab import symbols
+from kdumpkit.lab import packages, symbols
 
 RELEASE = "6.1.0-56-cloud-amd64"
 BUILD_ID = "3b43fad5034874490492495d552c0af6a5fab235"
@@ -157,9 +157,9 @@ def test_a_folder_without_its_vmlinux_is_not_taken(apt: Apt, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text", ["", "Package: x\n", "Version: 1\n", "Version: 1\nSize: many\n"])
 def test_an_answer_that_says_too_little(text: str) -> None:
-    assert symbols.parse_offer(text) is None
+    assert packages.parse_offer(text) is None
 
 
 def test_the_first_stanza_is_the_candidate() -> None:
     text = "Package: x\nVersion: 1:2-3\nSize: 42\n\nPackage: x\nVersion: 1:1-1\nSize: 7\n"
-    assert symbols.parse_offer(text) == ("1:2-3", 42)
+    assert packages.parse_offer(text) == ("1:2-3", 42)
