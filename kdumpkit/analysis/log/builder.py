@@ -6,6 +6,7 @@ was interrupted, another processor, or the same registers printed again by panic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from kdumpkit.analysis.log import arm64, ppc64, s390, x86
@@ -15,11 +16,13 @@ from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header
 
 FRAME_LIMIT = 512
-MODULE_LIMIT = 2048
+#: characters of the list of modules
+MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
 #: of a line that is kept as printed
 TEXT_LIMIT = 512
 _NAME_LIMIT = 64
+_LAST_UNLOADED = re.compile(r"\[last unloaded: ?(?P<module>[\w-]{1,64})")
 #: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
 _FIRST_PAGE = 4096
 
@@ -97,7 +100,9 @@ class Builder:
         self.sealed = False
         self.hardware_name: str | None = None
         self.workqueue: str | None = None
-        self.modules: list[str] = []
+        #: the list of modules as printed; split only where the report is kept
+        self.module_texts: list[str] = []
+        self.module_text_size = 0
         self.module_lines = False
         self.registers: list[str] = []
         self.fault_address: str | None = None
@@ -305,11 +310,9 @@ class Builder:
         )
 
     def _take_modules(self, text: str) -> None:
-        if len(self.modules) < MODULE_LIMIT:
-            listed = text.split("[last unloaded", 1)[0]
-            self.modules.extend(
-                name.split("(")[0][:_NAME_LIMIT] for name in listed.split()[: MODULE_LIMIT - len(self.modules)]
-            )
+        if self.module_text_size < MODULE_TEXT_LIMIT:
+            self.module_texts.append(text)
+            self.module_text_size += len(text)
 
     # --- the end ---
 
@@ -321,6 +324,7 @@ class Builder:
         if location is None and self.place is not None and kind == "warning":
             location = self.place
             lines["rip_symbol"] = self.line_numbers["place"]
+        modules, module_taints, last_unloaded = _split_modules(" ".join(self.module_texts))
         release = self.header.release
         if release is None and kernel_release is not None and kernel_release_line is not None:
             release = kernel_release
@@ -343,7 +347,7 @@ class Builder:
             frames=tuple(self.frames),
             hardware_name=self.hardware_name,
             workqueue=self.workqueue,
-            modules_linked_in=tuple(self.modules),
+            modules_linked_in=modules,
             registers=tuple(self.registers),
             fault_address=self.fault_address,
             bug_at=self.bug_at,
@@ -352,6 +356,8 @@ class Builder:
             first_line=self.first_line,
             last_line=self.last_line,
             line_numbers=lines,
+            module_taints=module_taints,
+            last_unloaded=last_unloaded,
         )
 
     def _settled_kind(self) -> str:
@@ -368,6 +374,22 @@ class Builder:
         if self.header.cpu is not None:
             return self.header.cpu
         return next(iter(self.mce_cpus)) if len(self.mce_cpus) == 1 else None
+
+
+def _split_modules(text: str) -> tuple[tuple[str, ...], dict[str, str], str | None]:
+    """Names, the taint letters of those that have some, and the module that was removed last."""
+    listed, _, _ = text.partition("[last unloaded")
+    unloaded = _LAST_UNLOADED.search(text)
+    names: list[str] = []
+    taints: dict[str, str] = {}
+    for word in listed.split():
+        name, _, letters = word.partition("(")
+        names.append(name[:_NAME_LIMIT])
+        # plus and minus: being loaded, being removed
+        letters = letters.strip(")+-")
+        if letters.isalpha():
+            taints[names[-1]] = letters
+    return tuple(names), taints, unloaded["module"] if unloaded is not None else None
 
 
 def parse_address(printed: str | None) -> int | None:

@@ -285,6 +285,10 @@ def _take_die(builder: Builder, text: str, rename: bool) -> None:
     if match is None:
         return
     builder.oops_number = int(match["count"])
+    address = faults.DIE_ADDRESS.search(text) if builder.fault_address is None else None
+    if address is not None:
+        builder.fault_address = address["address"]
+        builder.line_numbers.setdefault("fault_address", builder.last_line)
     if rename:
         for pattern, kind in faults.DIE_KINDS:
             if pattern.search(match["text"]):

@@ -110,7 +110,7 @@ class _Reader:
                             if text:
                                 reports.feed(text, match[1], match[2], number)
                             continue
-                after = texts[index] if index < end else None if following is None else _decode(following)
+                after = texts[index] if index < end else None if following is None else decode_line(following)
                 self._line(line, after, number, index > next_hit)
         self.line_number += len(lines)
 
@@ -192,10 +192,11 @@ def _decode_all(lines: list[bytes]) -> list[str]:
             texts = joined.decode("utf-8", "replace").split("\n")
             if len(texts) == len(lines) + 1 and not texts[-1]:
                 return texts
-    return [_decode(line) for line in lines]
+    return [decode_line(line) for line in lines]
 
 
-def _decode(raw: bytes) -> str:
+def decode_line(raw: bytes) -> str:
+    """One line as text, its end and control characters taken off, cut at the limit."""
     if len(raw) > LINE_LIMIT:
         raw = raw[:LINE_LIMIT]
     line = raw.rstrip(b"\r\n").decode("utf-8", "replace")
