@@ -31,6 +31,7 @@ _SANITIZER = re.compile(
     r"BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
     r"(?:(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| (?:on|at) |$)"
 )
+_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)")
 #: the processor was caught somewhere within a loop: what it had been sent to do is the same each time, not the place
 _FROM_OUTSIDE = frozenset({"soft_lockup", "hard_lockup", "rcu_stall", "stack_overflow", "stack_corruption"})
 #: nothing that runs is to blame
@@ -97,6 +98,9 @@ def _stand_in(crash: CrashBlock) -> str:
         # the line moves with every release, the file hardly ever
         return crash.bug_at.rpartition(":")[0].rsplit("/./", 1)[-1]
     words = crash.panic_reason or crash.title
+    corrupted = _CORRUPTED_IN.search(words)
+    if corrupted is not None:
+        return f"stack corrupted in {normalise_symbol(corrupted['symbol'])}"
     return " ".join(_NUMBER.sub("N", words).split())[:120]
 
 

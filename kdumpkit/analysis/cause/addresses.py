@@ -16,6 +16,7 @@ from kdumpkit.analysis.log.builder import parse_address
 
 KINDS = frozenset({"null_deref", "paging_request", "gpf", "oops", "stack_segment"})
 
+_FIRST_PAGE = 4096
 _REGISTER = re.compile(r"\b(?P<name>[RE][A-Z0-9]{1,3}|[Xx]\d{1,2}|GPR\d\d) ?: ?(?P<value>[0-9a-f]{16})\b")
 _STATE_REGISTERS = re.compile(r"(?:EFLAGS|RSP|RIP|CR\d|DR\d)")
 _JUMP = re.compile(
@@ -67,7 +68,7 @@ def _null_pointer(scene: Scene) -> Cause:
     else:
         verb = "wrote" if scene.find(_WROTE, 1) else "read"
         act = f"The kernel {verb} through a pointer that is NULL"
-        if address:
+        if address and address < _FIRST_PAGE:
             act += f" (a field {address} bytes behind it)"
     where = scene.where(place)
     after = " The caller is where the pointer came from." if jumped and where else ""
@@ -87,10 +88,7 @@ def _null_pointer(scene: Scene) -> Cause:
             scene.about_module(foreign.module),
             (f"a run without {foreign.module} that does not crash",),
         )
-    own = f" of the kernel's own code{where}" if where else ""
-    sentence = (
-        f"{act}{where}: a defect{own if not where else ' of the kernel itself'}, triggered by {scene.who()}.{after}"
-    )
+    sentence = f"{act}{where}: a defect of the kernel itself, triggered by {scene.who()}.{after}"
     steps = [scene.look_up(place)]
     raises = []
     if scene.foreign_modules:

@@ -9,7 +9,7 @@ import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.places import Place
+from kdumpkit.analysis.places import Place, is_entry, is_shared
 from kdumpkit.analysis.sections.section import SectionError
 
 KINDS = frozenset({"hung_task"})
@@ -117,8 +117,8 @@ def explain(scene: Scene) -> Cause | None:
         sentence = f"{head} for all processors to pass a quiet point ({rcu}()){also}: one of them did not.{stopped}"
         steps = (NextStep("look for a processor that did not get on: soft lockups and RCU stalls in the log"), *policy)
         return scene.cause("hung_task.rcu", sentence, Confidence.POSSIBLE, Origin.KERNEL, evidence, steps)
-    if not frames:
-        sentence = f"{head}{also}; the log prints no stack, so what it waited for is not known.{stopped}"
+    if all(is_shared(place.symbol) or is_entry(place.symbol) for place in scene.stack):
+        sentence = f"{head}{also}; the log prints no stack that tells what it waited for.{stopped}"
         return scene.cause("hung_task.unknown", sentence, Confidence.UNKNOWN, Origin.UNKNOWN, evidence, policy)
     sentence = f"{head}{scene.where()}{also}; neither a disk, a server nor a lock shows on its stack.{stopped}"
     return scene.cause(

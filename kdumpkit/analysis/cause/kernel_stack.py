@@ -15,6 +15,7 @@ from kdumpkit.analysis.cause.scene import Scene
 KINDS = frozenset({"stack_overflow", "stack_corruption"})
 _GUARD = re.compile(r"stack guard page was hit|Insufficient stack space|kernel stack overflow|Kernel stack overflow")
 _CANARY = re.compile(r"stack-protector|stack is corrupted in")
+_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)")
 _DEEP = 40
 
 
@@ -31,7 +32,9 @@ def explain(scene: Scene) -> Cause | None:
     steps.append(scene.look_up(foreign or scene.blamed))
     whose = f" {foreign.module} on it does not come with the kernel." if foreign is not None else ""
     if _CANARY.search(crash.panic_reason or crash.title):
-        sentence = f"A function{scene.where()} wrote beyond one of its local variables and was caught.{whose}"
+        named = _CORRUPTED_IN.search(crash.panic_reason or crash.title)
+        which = f"The function {named['symbol']}()" if named is not None else f"A function{scene.where()}"
+        sentence = f"{which} wrote beyond one of its local variables and was caught.{whose}"
         return scene.cause("kernel_stack.overwritten", sentence, Confidence.LIKELY, origin, evidence, steps)
     if times >= 4:
         sentence = (

@@ -14,7 +14,7 @@ from kdumpkit.analysis.places import Place, normalise_module, normalise_symbol
 KINDS = frozenset({"kasan", "kfence", "kmsan", "kcsan", "ubsan"})
 _TITLE = re.compile(
     r"(?P<checker>KASAN|KFENCE|KMSAN|KCSAN|UBSAN): (?P<what>[\w -]{1,60}?)"
-    r"(?: in (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| in |$)"
+    r"(?: on .*|(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| in |$)"
 )
 _ACCESS = re.compile(
     r"^(?:Read|Write) of size \d+ at addr|^(?:Use-after-free|Out-of-bounds|Invalid) (?:read|write|free)"
