@@ -31,7 +31,7 @@ _SANITIZER = re.compile(
     r"BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
     r"(?:(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| (?:on|at) |$)"
 )
-_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)")
+_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)\+0x")
 #: the processor was caught somewhere within a loop: what it had been sent to do is the same each time, not the place
 _FROM_OUTSIDE = frozenset({"soft_lockup", "hard_lockup", "rcu_stall", "stack_overflow", "stack_corruption"})
 #: nothing that runs is to blame

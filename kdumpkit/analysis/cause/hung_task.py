@@ -22,7 +22,7 @@ _BLOCK_IO = re.compile(
 )
 _SERVER = re.compile(
     r"nfs\d?_\w+|rpc_\w+|__rpc_\w+|cifs_\w+|smb2_\w+|ceph_\w+|fuse_\w+|lustre_\w+|gfs2_\w+|dlm_\w+|ocfs2_\w+|"
-    r"glock_\w+|ptlrpc_\w+|ll_\w+|o2net\w*"
+    r"glock_\w+|p9_\w+|v9fs_\w+|ptlrpc_\w+|ll_\w+|o2net\w*"
 )
 _LOCK = re.compile(
     r"_{0,2}(?:mutex|rwsem|rt_mutex|ww_mutex)\w*|_{0,2}down(?:_\w+)?|call_rwsem_\w+|rtnl_lock\w*|"

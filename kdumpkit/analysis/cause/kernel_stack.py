@@ -15,7 +15,7 @@ from kdumpkit.analysis.cause.scene import Scene
 KINDS = frozenset({"stack_overflow", "stack_corruption"})
 _GUARD = re.compile(r"stack guard page was hit|Insufficient stack space|kernel stack overflow|Kernel stack overflow")
 _CANARY = re.compile(r"stack-protector|stack is corrupted in")
-_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)")
+_CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)\+0x")
 _DEEP = 40
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,6 +38,26 @@ def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
     """
     for path in paths:
         yield {"file": str(path)} | read_crash_file(path).as_json()
+
+
+@contextmanager
+def seekable(path: Path | str) -> Iterator[Path]:
+    """The file itself, or a copy of what comes from standard input (``-``), a pipe or a device, which ends here.
+
+    Raises UsageError where it cannot be read.
+    """
+    source = Path("/dev/stdin") if str(path) == "-" else Path(path)
+    if source.is_file() or not source.exists() or source.is_dir():
+        yield source
+        return
+    with tempfile.NamedTemporaryFile(prefix="kdumpkit-log-") as copy:
+        try:
+            with open(source, "rb") as pipe:
+                shutil.copyfileobj(pipe, copy, 1 << 20)
+            copy.flush()
+        except OSError as error:
+            raise UsageError(f"The log {path} cannot be read: {error.strerror or error}.") from error
+        yield Path(copy.name)
 
 
 def bounded_lines(log: BinaryIO) -> Iterator[bytes]:
