@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 
 from kdumpkit.analysis.symbols import symbols_folder
-from kdumpkit.errors import SymbolsMismatch, UsageError
+from kdumpkit.errors import NotAVmcore, SymbolsMismatch, UsageError
 from kdumpkit.hosts.base import Progress
 from kdumpkit.hosts.download import check_web_address, download
 from kdumpkit.vmcore.elf import read_build_id
@@ -38,8 +38,7 @@ def fetch_vmlinux(build_id: str, url: str, folder: Path | None = None, progress:
     what = f"the debug symbols of build id {build_id}"
     download(f"{server}/buildid/{build_id}/debuginfo", part, what=what, progress=progress)
     try:
-        with FileView(part) as view:
-            found = read_build_id(view)
+        found = _build_id_of(part)
         if found != build_id:
             raise SymbolsMismatch(
                 f"the server gave a file with build id {found or 'none'} for {build_id}: it was thrown away",
@@ -49,3 +48,11 @@ def fetch_vmlinux(build_id: str, url: str, folder: Path | None = None, progress:
     finally:
         part.unlink(missing_ok=True)
     return kept
+
+
+def _build_id_of(path: Path) -> str | None:
+    try:
+        with FileView(path) as view:
+            return read_build_id(view)
+    except NotAVmcore:
+        return None

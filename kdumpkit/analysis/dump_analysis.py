@@ -59,8 +59,7 @@ def analyse_dump(
     if not vmcore.exists():
         raise UsageError(f"{vmcore} is not there", f"ls -l {vmcore.parent}")
     found = read_completeness(vmcore)
-    if found.state is not DumpState.PACKED:
-        require_vmcore(found.header, vmcore.name)
+    require_vmcore(found.header, vmcore.name)
     findings = [_judge_completeness(found)]
     say("reading the log")
     log_bytes, log_finding = _read_log(here, vmcore)

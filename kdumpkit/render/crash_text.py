@@ -22,14 +22,10 @@ CONFIDENCE_MEANS = {
 
 def crash_text(document: Mapping[str, Any]) -> str:
     """What happened, how sure that is, what it rests on, what to do, and what another host died of the same by."""
+    if not document.get("crash") and not document.get("findings"):
+        return f"{cleaned(str(document.get('file', '')))}: no crash in it"
     parts = [_head(document), *_cause(document), *_crash(document), *_stack(document), *_findings(document)]
     return "\n".join(parts)
-
-
-def crash_line(document: Mapping[str, Any]) -> str:
-    """The cause's sentence, or that there is no crash."""
-    cause = document.get("cause")
-    return cleaned(str(cause["sentence"])) if cause else "no crash in it"
 
 
 def crash_facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -79,8 +75,9 @@ def stack_lines(document: Mapping[str, Any]) -> list[str]:
 
 
 def _head(document: Mapping[str, Any]) -> str:
-    words = dump_words(document)
-    return cleaned(str(document.get("file", ""))) + (f": {words}" if words else "")
+    signature = document.get("signature")
+    words = dump_words(document) or (str(signature["title"]) if signature else "")
+    return cleaned(str(document.get("file", "")) + (f": {words}" if words else ""))
 
 
 def _cause(document: Mapping[str, Any]) -> list[str]:
