@@ -26,7 +26,7 @@ from kdumpkit.analysis.places import (
 #: changes where the same log would get another hash than before
 VERSION = 1
 _FRAMES = 3
-_NUMBER = re.compile(r"(?:0x)?\b[0-9a-f]*\d[0-9a-f]*\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|[0-9a-f]*\d[0-9a-f]*)\b", re.IGNORECASE)
 _SANITIZER = re.compile(
     r"BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
     r"(?:(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| (?:on|at) |$)"

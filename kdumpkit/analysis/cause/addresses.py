@@ -46,13 +46,14 @@ _MEMTEST = NextStep("test the machine's memory, and read its event log for corre
 
 def explain(scene: Scene) -> Cause | None:
     """What the bad pointer looked like, and whose code used it."""
-    if scene.crash.kind == "oops" and scene.crash.fault_address is None and not scene.telling:
-        return None
     if scene.crash.kind == "null_deref" or scene.find(_KASAN_NULL, 1):
         return _null_pointer(scene)
     sense, source = _sense(scene)
     if sense is not None and sense.kind is PointerKind.NULL:
         return _null_pointer(scene)
+    if scene.crash.kind == "oops" and sense is None:
+        # die() without its cause: it need not have been an address
+        return None
     return _bad_pointer(scene, sense, source)
 
 

@@ -9,7 +9,7 @@ import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.places import Place, is_entry, is_shared
+from kdumpkit.analysis.places import Place, is_entry, is_shared, normalise_symbol
 from kdumpkit.analysis.sections.section import SectionError
 
 KINDS = frozenset({"hung_task"})
@@ -56,7 +56,7 @@ _IO_WAIT = re.compile(r"blocked in I/O wait")
 def explain(scene: Scene) -> Cause | None:
     """What the first task waits for; the others that were found in the same pass are counted."""
     crash = scene.crash
-    frames = [frame.symbol for frame in crash.frames]
+    frames = [normalise_symbol(frame.symbol) for frame in crash.frames]
     waiting = _tasks(scene)
     seconds = _seconds(scene)
     who = f"T{scene.who()[1:]}" if crash.comm else "A task"

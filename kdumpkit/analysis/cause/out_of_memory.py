@@ -19,7 +19,7 @@ _MEM_INFO = re.compile(
 )
 _SLAB = re.compile(r"slab_unreclaimable:(?P<pages>\d+)")
 _RAM = re.compile(r"^(?P<pages>\d+) pages RAM")
-_TASK = re.compile(r"^\[ *(?P<pid>\d+)\] +(?:\d+ +)?\d+ +\d+ +(?P<virtual>\d+) +(?P<resident>\d+) +.*? (?P<comm>\S+)$")
+_TASK = re.compile(r"^\[ *(?P<pid>\d+)\] +\d+ +\d+ +(?P<virtual>\d+) +(?P<resident>\d+) +.*? (?P<comm>\S+)$")
 _KILLED = re.compile(r"Out of memory: Kill(?:ed)? process|Memory cgroup out of memory|oom-kill:")
 _SWAP = re.compile(r"Total swap = (?P<kb>\d+)kB")
 #: so large a part of RAM is worth a word
