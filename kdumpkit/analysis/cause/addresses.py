@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.cause.pointers import PointerKind, PointerSense, explain_pointer
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.log.builder import parse_address
+from kdumpkit.analysis.log.frames import parse_address
 
 KINDS = frozenset({"null_deref", "paging_request", "gpf", "oops", "stack_segment"})
 

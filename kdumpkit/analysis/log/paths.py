@@ -12,8 +12,10 @@ from typing import BinaryIO
 
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT
-from kdumpkit.analysis.log.reader import read_crash
+from kdumpkit.analysis.log.reader import read_crash_blocks
 from kdumpkit.errors import UsageError
+
+_BLOCK_BYTES = 1 << 16
 
 
 def read_crash_file(path: Path | str) -> CrashLog:
@@ -22,8 +24,8 @@ def read_crash_file(path: Path | str) -> CrashLog:
     Raises UsageError where it cannot be read.
     """
     try:
-        with open(path, "rb", buffering=1 << 20) as log:
-            return read_crash(bounded_lines(log))
+        with open(path, "rb", buffering=0) as log:
+            return read_crash_blocks(iter(lambda: log.read(_BLOCK_BYTES), b""))
     except OSError as error:
         raise UsageError(
             f"The log {path} cannot be read: {error.strerror or error}.",
