@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "actions": (*_BASE, "hosts", "facts", "checks", "distributions"),
     "vmcore": (*_BASE, "hosts"),
     "analysis.log": _BASE,
-    "analysis": (*_BASE, "hosts", "vmcore"),
+    "analysis": (*_BASE, "hosts", "vmcore", "checks.finding"),
     # whether evidence holds is judged by findings, and proved by programs on this machine
     "evidence.verdict": (*_BASE, *_RECORD, "checks.finding"),
     "evidence": (*_BASE, "checks.finding", "hosts.local"),

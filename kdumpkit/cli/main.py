@@ -7,7 +7,6 @@ for want of consent or lock, 5 evidence does not verify.
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from kdumpkit.cli.crashes import analyse, oops
 from kdumpkit.cli.lab import app as lab_app
 from kdumpkit.cli.runs import execute, execute_replay
 from kdumpkit.errors import KdumpkitError, UsageError
@@ -140,19 +140,8 @@ def report(evidence: Evidence) -> int:
     return verdict.exit_status
 
 
-@app.command()
-def oops(
-    logs: Annotated[
-        list[Path], typer.Argument(metavar="LOG...", help="vmcore-dmesg.txt, dmesg.<stamp>, console, journal")
-    ],
-    as_json: Json = False,
-) -> int:
-    """Tell why a kernel died from logs alone; with --json one object per file and line."""
-    from kdumpkit.analysis.log import oops as read_logs
-
-    for path, found in zip(logs, read_logs(logs), strict=True):
-        print(json.dumps(found, ensure_ascii=False) if as_json else cleaned(f"{path}: {_crash_words(found)}"))
-    return 0
+app.command()(analyse)
+app.command()(oops)
 
 
 @params_app.command("check")
@@ -184,13 +173,3 @@ def _parameters(path: Path, settings: list[str] | None) -> Parameters:
 
 def _verdict_lines(verdict: Any) -> str:
     return "\n".join(f"{v.stage:<20} {v.status:<11} {len(v.findings)} findings" for v in verdict.stages)
-
-
-def _crash_words(found: dict[str, Any]) -> str:
-    if found["kind"] == "none":
-        return "no crash in it"
-    where = f" in {found['rip_symbol']}{found['rip_offset'] or ''}" if found["rip_symbol"] else ""
-    module = f" [{found['rip_module']}]" if found["rip_module"] else ""
-    who = f", task {found['comm']} (pid {found['pid']})" if found["comm"] else ""
-    panic = f"; panic: {found['panic_reason']}" if found["panic_reason"] else ""
-    return f"{str(found['kind']).replace('_', ' ')}{where}{module}{who}{panic}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.evidence.redact import cleaned
+from kdumpkit.render import log_timeline
 from kdumpkit.runbook.step import Figure
 
 if TYPE_CHECKING:
@@ -131,5 +132,6 @@ _DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
     "memory-map": _memory_map,
     "crash-timeline": _crash_timeline,
     "dump-space": _dump_space,
+    log_timeline.KIND: log_timeline.draw_log_timeline,
 }
-_HEIGHTS = {"memory-map": 2.4, "crash-timeline": 3.0, "dump-space": 2.4}
+_HEIGHTS = {"memory-map": 2.4, "crash-timeline": 3.0, "dump-space": 2.4, log_timeline.KIND: 3.4}

@@ -64,6 +64,14 @@ def figures() -> list[Figure]:
             "From the panic to the host's return: 71 s.",
             {"phases": [["connection lost", 0.0, 11.1], ["dump written", 19.6, 31.9], ["back", 31.9, 71.5]]},
         ),
+        Figure(
+            "log-timeline",
+            "The last 60 s of the log.",
+            {
+                **{"begin_s": -60.0, "end_s": 0.0, "bins": [1, 2, 3] * 20, "lines": 120, "marks_left_out": 0},
+                "marks": [[-9.5, "hang", "a task is blocked"], [0.0, "fatal", "a panic"]],
+            },
+        ),
         Figure("dump-space", "The dump fits.", {"bars": [["free", 3 * gib], ["dump", 20 << 20], ["memory", gib]]}),
     ]
 

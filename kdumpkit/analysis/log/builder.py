@@ -6,20 +6,29 @@ was interrupted, another processor, or the same registers printed again by panic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from kdumpkit.analysis.log import arm64, ppc64, s390, x86
-from kdumpkit.analysis.log.frames import Frame, Location, parse_frame, parse_location
+from kdumpkit.analysis.log.frames import (
+    Frame,
+    Location,
+    common_frame,
+    parse_address,
+    parse_frame,
+    parse_location,
+)
 from kdumpkit.analysis.log.kinds.rule import Role
 from kdumpkit.analysis.log.model import CrashBlock, Severity
+from kdumpkit.analysis.log.module_list import split_modules
 from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header
 
 FRAME_LIMIT = 512
-MODULE_LIMIT = 2048
+#: characters of the list of modules
+MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
 #: of a line that is kept as printed
 TEXT_LIMIT = 512
-_NAME_LIMIT = 64
 #: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
 _FIRST_PAGE = 4096
 
@@ -42,19 +51,11 @@ _TRACE_ENDS = frozenset(
         "Rebooting",
     }
 )
+_NOTES = frozenset({"Code:", "Oops:", "Internal", "NMI", "Stack:", "Thread"})
 _REGISTER_WORDS = x86.REGISTER_WORDS | arm64.REGISTER_WORDS | ppc64.REGISTER_WORDS | s390.REGISTER_WORDS
 _PROGRAM_COUNTERS: dict[str, Callable[[str], Location | None]] = {
     word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390) for word in arch.FIRST_WORDS
 }
-_INTERESTING = (
-    _HEADER_WORDS
-    | _STATE_WORDS
-    | _TRACE_WORDS
-    | _TRACE_ENDS
-    | _REGISTER_WORDS
-    | _PROGRAM_COUNTERS.keys()
-    | {"Code:", "Hardware", "Workqueue:", "Failing", "Faulting", "Oops:", "Internal", "NMI", "Stack:", "Thread"}
-)
 
 
 class Builder:
@@ -91,13 +92,16 @@ class Builder:
         self.pid: int | None = None
         self.comm: str | None = None
         self.mce_cpus: set[int] = set()
-        self.frames: list[Frame] = []
+        #: with the line's number; a match becomes a frame where the report is kept
+        self.frames: list[tuple[Frame | re.Match[str], int]] = []
         self.tracing = False
         self.traced = False
         self.sealed = False
         self.hardware_name: str | None = None
         self.workqueue: str | None = None
-        self.modules: list[str] = []
+        #: the list of modules as printed; split only where the report is kept
+        self.module_texts: list[str] = []
+        self.module_text_size = 0
         self.module_lines = False
         self.registers: list[str] = []
         self.fault_address: str | None = None
@@ -143,39 +147,20 @@ class Builder:
         if self.tracing:
             frame = parse_frame(text, line_number)
             if frame is not None:
-                self._take_frame(frame)
+                self.take_frame(frame, line_number)
                 return True
         word = text.partition(" ")[0]
-        if word not in _INTERESTING:
+        take = _TAKEN_BY.get(word)
+        if take is None:
             return self._take_other(text, word, line_number)
         self.module_lines = False
-        if word in _PROGRAM_COUNTERS:
-            self._take_program_counter(_PROGRAM_COUNTERS[word](text), text, line_number)
-            if len(self.registers) < REGISTER_LIMIT:
-                self.registers.append(text[:TEXT_LIMIT])
-        elif word in _REGISTER_WORDS:
-            self._take_registers(text, word, line_number)
-        elif word in _TRACE_WORDS:
-            self._begin_trace(text, line_number)
-        elif word in _HEADER_WORDS:
-            self._take_header(text, line_number)
-        elif word in _STATE_WORDS:
-            self._take_state(text, line_number)
-        elif word == "Hardware" and text.startswith("Hardware name:") and self.hardware_name is None:
-            self.hardware_name = text[14:TEXT_LIMIT].strip()
-            self.line_numbers["hardware_name"] = line_number
-        elif word == "Workqueue:" and self.workqueue is None:
-            self.workqueue = text[10:TEXT_LIMIT].strip()
-        elif word == "Modules" and text.startswith("Modules linked in:"):
-            self._take_modules(text[18:])
-            self.module_lines = True
-        elif word in ("Failing", "Faulting"):
-            self._take_failing(text, line_number)
-        if self.tracing and word in _TRACE_ENDS and self.frames:
-            self._end_trace()
-        if word in ("Allocated", "Freed") and self.traced:
-            # whose memory it was: stacks of other tasks
-            self.sealed = True
+        take(self, text, word, line_number)
+        if word in _TRACE_ENDS:
+            if self.tracing and self.frames:
+                self._end_trace()
+            if word in ("Allocated", "Freed") and self.traced:
+                # whose memory it was: stacks of other tasks
+                self.sealed = True
         return True
 
     def _take_other(self, text: str, word: str, line_number: int) -> bool:
@@ -184,7 +169,7 @@ class Builder:
         if self.kind == "mce" and " RIP" in text and "{" in text and not self.sealed:
             # print_mce(): "RIP !INEXACT! 10:<ffffffff81234567> {symbol+0x1/0x2}"; 10 is the kernel's segment
             if " 10:" in text:
-                self._take_program_counter(parse_location(text), text, line_number)
+                self._take_location(parse_location(text), line_number)
             return True
         if self.module_lines and not self.sealed and not self.tracing:
             # the list goes on in the next line of print_modules(), or a mail program broke it
@@ -202,18 +187,19 @@ class Builder:
             frame = parse_frame(text, line_number)
             if frame is not None and self.header_lines:
                 self.tracing = True
-                self._take_frame(frame)
+                self.take_frame(frame, line_number)
                 return True
         return False
 
-    def _take_frame(self, frame: Frame) -> None:
+    def take_frame(self, frame: Frame | re.Match[str], line_number: int) -> None:
+        """Take a frame, or what ``COMMON_FRAME`` found, of the trace that is being printed."""
         if not self.frames:
-            self.line_numbers["call_trace"] = frame.line_number
+            self.line_numbers["call_trace"] = line_number
         if len(self.frames) < FRAME_LIMIT:
-            self.frames.append(frame)
+            self.frames.append((frame, line_number))
         self.confirmed = True
 
-    def _begin_trace(self, text: str, line_number: int) -> None:
+    def _begin_trace(self, text: str, word: str, line_number: int) -> None:
         if not text.lower().startswith(("call trace:", "backtrace:", "trace:")):
             return
         if self.frames:
@@ -227,7 +213,7 @@ class Builder:
         rest = text.split(":", 1)[1].strip()
         frame = parse_frame(rest, line_number) if rest else None
         if frame is not None:
-            self._take_frame(frame)
+            self.take_frame(frame, line_number)
 
     def _end_trace(self) -> None:
         self.tracing = False
@@ -236,7 +222,13 @@ class Builder:
             # what follows are other tasks and the stacks of all processors
             self.sealed = True
 
-    def _take_program_counter(self, location: Location | None, text: str, line_number: int) -> None:
+    def _take_program_counter(self, text: str, word: str, line_number: int) -> None:
+        if self.location is None and self.kind != "hung_task":
+            self._take_location(_PROGRAM_COUNTERS[word](text), line_number)
+        if len(self.registers) < REGISTER_LIMIT:
+            self.registers.append(text[:TEXT_LIMIT])
+
+    def _take_location(self, location: Location | None, line_number: int) -> None:
         if location is None or self.location is not None or self.kind == "hung_task":
             return
         self.location = location
@@ -250,9 +242,9 @@ class Builder:
             self.fault_address = text.split()[1] if len(text.split()) > 1 else None
             self.line_numbers["fault_address"] = line_number
         elif word == "REGS:":
-            self._take_state(text, line_number)
+            self._take_state(text, word, line_number)
 
-    def _take_failing(self, text: str, line_number: int) -> None:
+    def _take_failing(self, text: str, word: str, line_number: int) -> None:
         # s390: "Failing address: 0000000000000000 TEID: ..."
         if text.startswith("Failing address:") and self.fault_address is None:
             words = text[16:].split()
@@ -260,7 +252,7 @@ class Builder:
                 self.fault_address = words[0]
                 self.line_numbers["fault_address"] = line_number
 
-    def _take_header(self, text: str, line_number: int) -> None:
+    def _take_header(self, text: str, word: str, line_number: int) -> None:
         header = parse_task_header(text)
         if header is None:
             return
@@ -286,7 +278,7 @@ class Builder:
                 )
         self.header = TaskHeader(**merged)
 
-    def _take_state(self, text: str, line_number: int) -> None:
+    def _take_state(self, text: str, word: str, line_number: int) -> None:
         state = parse_state(text)
         if state is None or state.release is None:
             return
@@ -305,11 +297,27 @@ class Builder:
         )
 
     def _take_modules(self, text: str) -> None:
-        if len(self.modules) < MODULE_LIMIT:
-            listed = text.split("[last unloaded", 1)[0]
-            self.modules.extend(
-                name.split("(")[0][:_NAME_LIMIT] for name in listed.split()[: MODULE_LIMIT - len(self.modules)]
-            )
+        if self.module_text_size < MODULE_TEXT_LIMIT:
+            self.module_texts.append(text)
+            self.module_text_size += len(text)
+
+    def _take_hardware(self, text: str, word: str, line_number: int) -> None:
+        if self.hardware_name is None and text.startswith("Hardware name:"):
+            self.hardware_name = text[14:TEXT_LIMIT].strip()
+            self.line_numbers["hardware_name"] = line_number
+
+    def _take_workqueue(self, text: str, word: str, line_number: int) -> None:
+        if self.workqueue is None:
+            self.workqueue = text[10:TEXT_LIMIT].strip()
+
+    def _take_module_list(self, text: str, word: str, line_number: int) -> None:
+        if text.startswith("Modules linked in:"):
+            self._take_modules(text[18:])
+            self.module_lines = True
+
+    def _take_note(self, text: str, word: str, line_number: int) -> None:
+        # part of a report, and nothing in it that is kept
+        return
 
     # --- the end ---
 
@@ -321,6 +329,7 @@ class Builder:
         if location is None and self.place is not None and kind == "warning":
             location = self.place
             lines["rip_symbol"] = self.line_numbers["place"]
+        modules, module_taints, last_unloaded = split_modules(" ".join(self.module_texts))
         release = self.header.release
         if release is None and kernel_release is not None and kernel_release_line is not None:
             release = kernel_release
@@ -340,10 +349,10 @@ class Builder:
             kernel_release=release,
             kernel_version=self.header.version,
             tainted=self.header.taint,
-            frames=tuple(self.frames),
+            frames=tuple(f if isinstance(f, Frame) else common_frame(f, number) for f, number in self.frames),
             hardware_name=self.hardware_name,
             workqueue=self.workqueue,
-            modules_linked_in=tuple(self.modules),
+            modules_linked_in=modules,
             registers=tuple(self.registers),
             fault_address=self.fault_address,
             bug_at=self.bug_at,
@@ -352,6 +361,8 @@ class Builder:
             first_line=self.first_line,
             last_line=self.last_line,
             line_numbers=lines,
+            module_taints=module_taints,
+            last_unloaded=last_unloaded,
         )
 
     def _settled_kind(self) -> str:
@@ -370,13 +381,18 @@ class Builder:
         return next(iter(self.mce_cpus)) if len(self.mce_cpus) == 1 else None
 
 
-def parse_address(printed: str | None) -> int | None:
-    """The number of a printed address; ``(null)`` is 0, a hidden or absent one None."""
-    if printed is None:
-        return None
-    if printed == "(null)":
-        return 0
-    try:
-        return int(printed, 16)
-    except ValueError:
-        return None
+_Take = Callable[[Builder, str, str, int], None]
+#: by the first word of a line; later entries win
+_TAKEN_BY: dict[str, _Take] = {
+    **dict.fromkeys(_TRACE_ENDS | _NOTES, Builder._take_note),
+    **dict.fromkeys(_STATE_WORDS, Builder._take_state),
+    **dict.fromkeys(_HEADER_WORDS, Builder._take_header),
+    **dict.fromkeys(_TRACE_WORDS, Builder._begin_trace),
+    **dict.fromkeys(_REGISTER_WORDS, Builder._take_registers),
+    **dict.fromkeys(_PROGRAM_COUNTERS, Builder._take_program_counter),
+    "Hardware": Builder._take_hardware,
+    "Workqueue:": Builder._take_workqueue,
+    "Modules": Builder._take_module_list,
+    "Failing": Builder._take_failing,
+    "Faulting": Builder._take_failing,
+}

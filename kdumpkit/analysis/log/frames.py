@@ -23,6 +23,10 @@ _FRAME = re.compile(
     r"\(?(?:" + _ADDRESS + r"\s{1,8}){0,2}"
     r"(?P<guess>\? )?(?:\()?" + _SYMBOL + r"\)?" + _MODULE + r"(?P<unreliable> \(unreliable\))?"
 )
+#: what most lines of a trace are: nothing but the place, on x86 since 4.x, arm64 since 4.x
+COMMON_FRAME = re.compile(
+    r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?$"
+)
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
 _FROM = re.compile(
     r"(?:\[<[0-9a-f]{0,16}>\] )?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
@@ -64,6 +68,12 @@ def _has_source(text: str) -> bool:
     return ".c:" in text or ".S:" in text or ".h:" in text
 
 
+def common_frame(match: re.Match[str], line_number: int) -> Frame:
+    """The frame that ``COMMON_FRAME`` found; made only where a report is kept."""
+    guess, symbol, offset, module = match.groups()
+    return Frame(symbol, "+" + offset, module, guess is None, line_number)
+
+
 def parse_location(text: str) -> Location | None:
     """The first ``symbol+offset/size [module]`` in the text; None where there is none."""
     match = LOCATION.search(text) if "+0x" in text else None
@@ -97,3 +107,15 @@ def parse_frame(text: str, line_number: int) -> Frame | None:
         if match is not None:
             return Frame(match["symbol"], None, None, True, line_number)
     return None
+
+
+def parse_address(printed: str | None) -> int | None:
+    """The number of a printed address; ``(null)`` is 0, a hidden or absent one None."""
+    if printed is None:
+        return None
+    if printed == "(null)":
+        return 0
+    try:
+        return int(printed, 16)
+    except ValueError:
+        return None

@@ -68,6 +68,10 @@ class CrashBlock:
     last_line: int
     #: field name to the number of the line that it rests on, first line = 1
     line_numbers: Mapping[str, int] = field(default_factory=dict)
+    #: module to its taint letters, for those modules of the list that have some: ``{"widget": "OE"}``
+    module_taints: Mapping[str, str] = field(default_factory=dict)
+    #: the module that was removed last, as the list of modules ends
+    last_unloaded: str | None = None
 
     @property
     def call_trace(self) -> tuple[str, ...]:
@@ -105,6 +109,8 @@ class CrashBlock:
             "bug_at": self.bug_at,
             "oops_number": self.oops_number,
             "modules_linked_in": list(self.modules_linked_in),
+            "module_taints": dict(self.module_taints),
+            "last_unloaded": self.last_unloaded,
             "registers": list(self.registers),
             "time_s": self.time_s,
             "first_line": self.first_line,

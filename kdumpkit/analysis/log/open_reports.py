@@ -11,6 +11,7 @@ from collections import deque
 
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_fatal, related
+from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import Message
@@ -27,6 +28,7 @@ _OPEN_LIMIT = 32
 _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
+_match_frame = COMMON_FRAME.match
 _BANNER = re.compile(r"^Linux version (?P<release>[\w.+~-]{1,120}) \(")
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
@@ -85,7 +87,10 @@ class OpenReports:
         builder = self.open.get(caller) or self._route(caller)
         if builder is None:
             return
-        if builder.feed(text, number):
+        match = _match_frame(text) if builder.tracing else None
+        if match is not None:
+            builder.take_frame(match, number)
+        if match is not None or builder.feed(text, number):
             builder.last_line = number
             builder.gap_lines = 0
             builder.last_time = time_s
@@ -285,6 +290,10 @@ def _take_die(builder: Builder, text: str, rename: bool) -> None:
     if match is None:
         return
     builder.oops_number = int(match["count"])
+    address = faults.DIE_ADDRESS.search(text) if builder.fault_address is None else None
+    if address is not None:
+        builder.fault_address = address["address"]
+        builder.line_numbers.setdefault("fault_address", builder.last_line)
     if rename:
         for pattern, kind in faults.DIE_KINDS:
             if pattern.search(match["text"]):

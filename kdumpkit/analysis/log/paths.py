@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT
-from kdumpkit.analysis.log.reader import read_crash
+from kdumpkit.analysis.log.reader import read_crash_blocks
 from kdumpkit.errors import UsageError
+
+_BLOCK_BYTES = 1 << 16
 
 
 def read_crash_file(path: Path | str) -> CrashLog:
@@ -19,8 +24,8 @@ def read_crash_file(path: Path | str) -> CrashLog:
     Raises UsageError where it cannot be read.
     """
     try:
-        with open(path, "rb", buffering=1 << 20) as log:
-            return read_crash(bounded_lines(log))
+        with open(path, "rb", buffering=0) as log:
+            return read_crash_blocks(iter(lambda: log.read(_BLOCK_BYTES), b""))
     except OSError as error:
         raise UsageError(
             f"The log {path} cannot be read: {error.strerror or error}.",
@@ -35,6 +40,26 @@ def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
     """
     for path in paths:
         yield {"file": str(path)} | read_crash_file(path).as_json()
+
+
+@contextmanager
+def seekable(path: Path | str) -> Iterator[Path]:
+    """The file itself, or a copy of what comes from standard input (``-``), a pipe or a device, which ends here.
+
+    Raises UsageError where it cannot be read.
+    """
+    source = Path("/dev/stdin") if str(path) == "-" else Path(path)
+    if source.is_file() or not source.exists() or source.is_dir():
+        yield source
+        return
+    with tempfile.NamedTemporaryFile(prefix="kdumpkit-log-") as copy:
+        try:
+            with open(source, "rb") as pipe:
+                shutil.copyfileobj(pipe, copy, 1 << 20)
+            copy.flush()
+        except OSError as error:
+            raise UsageError(f"The log {path} cannot be read: {error.strerror or error}.") from error
+        yield Path(copy.name)
 
 
 def bounded_lines(log: BinaryIO) -> Iterator[bytes]:

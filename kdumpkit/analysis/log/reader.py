@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from kdumpkit.analysis.log.kinds import LITERALS
@@ -27,7 +27,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
 _HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
 _BREAKABLE = ("CPU:", "Pid:", "REGS:", "RIP", "Hardware name:", "pc :", "NIP ", "Krnl PSW")
-_BREAKABLE_FIRST = frozenset(start[0] for start in _BREAKABLE)
+_BREAKABLE_BEGIN = frozenset(start[:3] for start in _BREAKABLE)
 #: what begins a line of the kernel's own is no rest of the line before
 _BEGINNINGS = (
     "BUG:",
@@ -52,22 +52,57 @@ _RELEASE_MISSING = re.compile(
 def read_crash(lines: Iterable[bytes]) -> CrashLog:
     """All crash reports of a log, and the one that the kernel died of.
 
-    Takes any bytes: nothing raises, what cannot be decoded is replaced. Lines may or may not end in a newline; the
-    caller bounds their length while reading (``oops`` does).
+    Takes any bytes: nothing raises, what cannot be decoded is replaced. Lines may or may not end in a newline.
     """
+    return read_crash_blocks(_joined_lines(lines))
+
+
+def read_crash_blocks(blocks: Iterable[bytes]) -> CrashLog:
+    """The same from the bytes of a file, cut anywhere; only as much as one block and one line is held."""
     reader = _Reader()
+    rest = b""
+    for block in blocks:
+        data = rest + block if rest else block
+        last = data.rfind(b"\n")
+        # the last whole line stays: whether it is broken shows in the next
+        before = data.rfind(b"\n", 0, last) if last > 0 else -1
+        if before < 0:
+            rest = _cut_short(data, last)
+            continue
+        reader.take(data[: before + 1], data[before + 1 : last])
+        rest = _cut_short(data[before + 1 :], last - before - 1)
+    if rest:
+        last = rest.find(b"\n")
+        if 0 <= last < len(rest) - 1:
+            reader.take(rest[: last + 1], rest[last + 1 :])
+            rest = rest[last + 1 :]
+        reader.take(rest if rest.endswith(b"\n") else rest + b"\n", None)
+    return reader.finish()
+
+
+def _cut_short(rest: bytes, newline: int) -> bytes:
+    """A beginning of a line, shortened where it is longer than any that is read; ``newline``: end of a line before."""
+    start = newline + 1
+    if len(rest) - start <= 2 * LINE_LIMIT:
+        return rest
+    return rest[: start + 2 * LINE_LIMIT]
+
+
+def _joined_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     chunk: list[bytes] = []
     size = 0
     for line in lines:
-        chunk.append(line)
-        size += len(line) + 1
+        whole = line.rstrip(b"\n")
+        chunk.append(whole.replace(b"\n", b" ") if b"\n" in whole else whole)
+        size += len(whole) + 1
         if size >= _CHUNK_BYTES:
-            # the last line stays: whether it is broken shows in the next
-            reader.take(chunk[:-1], chunk[-1])
-            chunk = chunk[-1:]
-            size = len(chunk[0]) + 1
-    reader.take(chunk, None)
-    return reader.finish()
+            chunk.append(b"")
+            yield b"\n".join(chunk)
+            chunk = []
+            size = 0
+    if chunk:
+        chunk.append(b"")
+        yield b"\n".join(chunk)
 
 
 class _Reader:
@@ -79,40 +114,51 @@ class _Reader:
         self.joined = 0
         self.reports = OpenReports()
 
-    def take(self, lines: list[bytes], following: bytes | None) -> None:
-        """Look at some lines; ``following`` is the line after them."""
+    def take(self, data: bytes, following: bytes | None) -> None:
+        """Look at some whole lines; ``following`` is the line after them."""
+        hits = _hits(data)
+        if hits or self.reports.open:
+            count = self._take_lines(_decode_lines(data), hits, following)
+        else:
+            count = data.count(b"\n")
+        self.line_number += count
+
+    def _take_lines(self, texts: list[str], hits: list[int], following: bytes | None) -> int:
         reports = self.reports
-        hits = _hits(b"\n".join(lines), lines)
-        if hits or reports.open:
-            texts = _decode_all(lines)
-            index, end, hit = 0, len(lines), 0
-            next_hit = hits[0] if hits else end
-            while index < end:
-                while next_hit < index:
-                    hit += 1
-                    next_hit = hits[hit] if hit < len(hits) else end
-                if not reports.open:
-                    index = next_hit
-                    if index >= end:
-                        break
-                line = texts[index]
-                index += 1
-                number = self.line_number + index
-                if number == self.joined:
-                    continue
-                if index <= next_hit:
-                    # most lines of a report: the common prefix, no message of a rule, nothing that a mail program broke
-                    match = COMMON_PREFIX.match(line)
-                    if match is not None:
-                        text = line[match.end() :].strip()
-                        if text[:1] not in _BREAKABLE_FIRST or not text.startswith(_BREAKABLE):
-                            self.prefixed = True
-                            if text:
-                                reports.feed(text, match[1], match[2], number)
-                            continue
-                after = texts[index] if index < end else None if following is None else _decode(following)
-                self._line(line, after, number, index > next_hit)
-        self.line_number += len(lines)
+        index, end, hit = 0, len(texts), 0
+        next_hit = hits[0] if hits else end
+        match_prefix, feed = COMMON_PREFIX.match, reports.feed
+        while index < end:
+            while next_hit < index:
+                hit += 1
+                next_hit = hits[hit] if hit < len(hits) else end
+            if not reports.open:
+                index = next_hit
+                if index >= end:
+                    break
+            line = texts[index]
+            index += 1
+            number = self.line_number + index
+            if number == self.joined:
+                continue
+            if index <= next_hit:
+                # most lines of a report: the common prefix, no message of a rule, nothing that a mail program broke
+                match = match_prefix(line)
+                if match is not None:
+                    text = line[match.end() :].strip()
+                    if (
+                        text[:3] not in _BREAKABLE_BEGIN
+                        or not text.startswith(_BREAKABLE)
+                        or (index < end and match_prefix(texts[index]) is not None)
+                    ):
+                        self.prefixed = True
+                        if text:
+                            stamp, caller = match.groups()
+                            feed(text, stamp, caller, number)
+                        continue
+            after = texts[index] if index < end else None if following is None else decode_line(following)
+            self._line(line, after, number, index > next_hit)
+        return end
 
     def _line(self, line: str, after: str | None, number: int, candidate: bool) -> None:
         message = parse_message(line)
@@ -169,33 +215,35 @@ def _joined(text: str, rest: str) -> str:
     return f"{text} {rest}"
 
 
-def _hits(text: bytes, lines: list[bytes]) -> list[int]:
+def _hits(data: bytes) -> list[int]:
     """The numbers of the lines that hold a rule's words, in order."""
     found: set[int] = set()
     ends: list[int] = []
     for literal in LITERALS:
-        at = text.find(literal)
+        at = data.find(literal)
         while at >= 0:
             if not ends:
-                ends = list(accumulate(len(line) + 1 for line in lines))
+                ends = list(accumulate(len(line) + 1 for line in data.split(b"\n")))
             index = bisect_right(ends, at)
             found.add(index)
-            at = text.find(literal, ends[index])
+            at = data.find(literal, ends[index])
     return sorted(found)
 
 
-def _decode_all(lines: list[bytes]) -> list[str]:
+def _decode_lines(data: bytes) -> list[str]:
     # at once where no line needs a closer look, which is much faster
-    if max(map(len, lines), default=0) <= LINE_LIMIT:
-        joined = b"".join(lines)
-        if not joined.translate(None, _HARMLESS):
-            texts = joined.decode("utf-8", "replace").split("\n")
-            if len(texts) == len(lines) + 1 and not texts[-1]:
-                return texts
-    return [_decode(line) for line in lines]
+    if not data.translate(None, _HARMLESS):
+        texts = data.decode("utf-8", "replace").split("\n")
+        texts.pop()
+        if max(map(len, texts), default=0) <= LINE_LIMIT:
+            return texts
+    lines = data.split(b"\n")
+    lines.pop()
+    return [decode_line(line) for line in lines]
 
 
-def _decode(raw: bytes) -> str:
+def decode_line(raw: bytes) -> str:
+    """One line as text, its end and control characters taken off, cut at the limit."""
     if len(raw) > LINE_LIMIT:
         raw = raw[:LINE_LIMIT]
     line = raw.rstrip(b"\r\n").decode("utf-8", "replace")

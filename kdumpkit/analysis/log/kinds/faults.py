@@ -19,6 +19,9 @@ _HANDLE = (b"nable to handle",)
 #: die() prints "text: code [#count]", whatever the architecture
 DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#(?P<count>\d{1,9})\]")
 
+#: what a general protection fault tells since 5.5: "..., probably for non-canonical address 0x..."
+DIE_ADDRESS = re.compile(r"(?:for|maybe for|to) (?:non-canonical )?address (?P<address>0x[0-9a-f]{1,16})\b")
+
 RULES: tuple[Rule, ...] = (
     # x86 and arm say NULL where the address lies in the first page
     Rule(

@@ -1,0 +1,44 @@
+"""A module that checks itself stopped: ZFS and others that print VERIFY or PANIC lines of their own.
+
+Source: OpenZFS's spl-err.c (spl_panic), include/os/linux/spl/sys/debug.h: the thread is halted, the kernel goes on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kdumpkit.analysis.cause.cause import Cause, Confidence, NextStep, Origin
+from kdumpkit.analysis.cause.scene import Scene
+
+KINDS = frozenset({"zfs_assert"})
+_SAID = re.compile(r"VERIFY[03FSUP]{0,3}\(.{1,300}\) failed|PANIC at \S+:\d+:\w+\(\)|^PANIC: ")
+_POOL = re.compile(r"ZFS: |zpool|vdev|checksum|I/O error|WARNING: Pool|blk_update_request|Buffer I/O")
+
+
+def explain(scene: Scene) -> Cause | None:
+    """The assertion names its place; whether disk, memory or code is at fault is not in it."""
+    crash = scene.crash
+    said = scene.find(_SAID, 4)
+    at = f" ({crash.bug_at})" if crash.bug_at else ""
+    versions = ", ".join(name for name in ("zfs", "spl") if name in scene.module_letters)
+    named = f", with the modules {versions} loaded" if versions else ""
+    sentence = (
+        f"ZFS found its own data in a state that must not be{at}{named} and halted the thread: what touches the same "
+        "pool hangs from then on. Damaged data on the pool, memory without error correction, or a defect of ZFS: the "
+        "assertion alone does not tell which."
+    )
+    steps = (
+        NextStep("see the state of the pools and their errors", "zpool status -v"),
+        NextStep("see which version it is, and search its issues for the words of the assertion", "zfs version"),
+        NextStep("read every block of the pool and check it", "zpool scrub POOL"),
+    )
+    broken = scene.before(_POOL, 4)
+    return scene.cause(
+        "assertion.zfs",
+        sentence,
+        Confidence.LIKELY,
+        Origin.MODULE,
+        (*said, *scene.at("bug_at", "comm"), *broken),
+        steps,
+        ("a scrub's result: errors on the pool point to disk or memory, none to a defect of ZFS",),
+    )

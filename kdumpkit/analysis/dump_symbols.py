@@ -1,0 +1,136 @@
+"""The vmlinux for a dump: given, on this machine, or from debuginfod; and what to install where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kdumpkit.analysis.debuginfod import fetch_vmlinux
+from kdumpkit.analysis.kernel_origin import SymbolsSource, Vendor, find_origin, symbols_source
+from kdumpkit.analysis.symbols import CandidateState, SymbolSearch, find_vmlinux
+from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.errors import HostError, KdumpkitError, UsageError
+from kdumpkit.hosts.base import Progress
+from kdumpkit.vmcore.format import VmcoreHeader
+
+NAME = "symbols.match"
+
+
+@dataclass(frozen=True)
+class DumpSymbols:
+    """What was found, where it was looked for, and what would help."""
+
+    #: None: none that fits
+    vmlinux: Path | None
+    #: ``given``, ``this machine`` or ``debuginfod``; empty where there is none
+    where: str
+    finding: Finding
+    search: SymbolSearch
+    vendor: Vendor
+    source: SymbolsSource | None
+    #: the error of a server that was asked and did not answer
+    unreachable: HostError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; files that are not there are left out."""
+        source = self.source
+        return {
+            "vmlinux": None if self.vmlinux is None else str(self.vmlinux),
+            "where": self.where or None,
+            "build_id": self.search.build_id,
+            "vendor": str(self.vendor),
+            "packages": [] if source is None else list(source.packages),
+            "commands": [] if source is None else list(source.commands),
+            "note": None if source is None else source.note,
+            "looked_at": [
+                {"path": str(c.path), "state": str(c.state), "build_id": c.build_id}
+                for c in self.search.candidates
+                if c.state is not CandidateState.ABSENT
+            ],
+        }
+
+
+def find_dump_symbols(
+    header: VmcoreHeader,
+    banner: str,
+    given: Path | None = None,
+    debuginfod: str | None = None,
+    progress: Progress | None = None,
+) -> DumpSymbols:
+    """The vmlinux that belongs to a dump, and a finding about it.
+
+    ``given`` is a file, or the folder of an unpacked package. ``banner`` is the log's ``Linux version`` line or empty.
+    Raises UsageError where what is given is not there; a server that fails is told in the finding.
+    """
+    info = header.vmcoreinfo
+    build_id, release = (None, header.release) if info is None else (info.build_id, header.release)
+    if given is not None and not given.exists():
+        raise UsageError(f"{given} is not there", f"ls -l {given.parent}")
+    origin = find_origin(release, banner or _uname_version(header))
+    source = None if origin is None else symbols_source(origin, build_id)
+    vendor = Vendor.UNKNOWN if origin is None else origin.vendor
+    if given is not None and given.is_dir():
+        search = find_vmlinux(build_id, release, search=(given,))
+    else:
+        search = find_vmlinux(build_id, release, given)
+
+    def answer(vmlinux: Path | None, where: str, finding: Finding, error: HostError | None = None) -> DumpSymbols:
+        return DumpSymbols(vmlinux, where, finding, search, vendor, source, error)
+
+    if search.taken is not None and search.path is not None:
+        compared = search.taken.state is CandidateState.MATCHES
+        finding = Finding(NAME, Status.PASS if compared else Status.WARN, search.taken.reason)
+        inside = given is None or (given.is_dir() and given not in search.path.parents)
+        return answer(search.path, "this machine" if inside else "given", finding)
+    remedy = _remedy(source)
+    if given is not None and given.is_file():
+        return answer(None, "", Finding(NAME, Status.FAIL, _mismatch(search, release), remedy))
+    if debuginfod is not None and build_id:
+        try:
+            kept = fetch_vmlinux(build_id, debuginfod, progress=progress)
+        except HostError as error:
+            reason = f"{error.message}: {_none_here(build_id, search)}"
+            return answer(None, "", Finding(NAME, Status.UNKNOWN, reason, remedy), error)
+        except UsageError:
+            raise
+        except KdumpkitError as error:
+            return answer(None, "", Finding(NAME, Status.FAIL, error.message, remedy))
+        reason = f"the server gave a vmlinux with the dump's build id {build_id}"
+        return answer(kept, "debuginfod", Finding(NAME, Status.PASS, reason))
+    if build_id is None:
+        reason = (
+            "the dump does not name its kernel's build id (kernels before 5.9), and no vmlinux of its release is here"
+        )
+        return answer(None, "", Finding(NAME, Status.WARN, f"{reason}: the log carries the analysis", remedy))
+    others = any(c.state is CandidateState.OTHER_BUILD for c in search.candidates)
+    # a folder that was given and holds none that fits is as wrong as a file
+    status = Status.FAIL if given is not None else Status.WARN
+    reason = _none_here(build_id, search) + (
+        "; those of other builds were left alone, as they give wrong names" if others else ""
+    )
+    return answer(None, "", Finding(NAME, status, f"{reason}: the log carries the analysis", remedy))
+
+
+def _none_here(build_id: str, search: SymbolSearch) -> str:
+    return f"no vmlinux with the dump's build id {build_id} is on this machine"
+
+
+def _mismatch(search: SymbolSearch, release: str | None) -> str:
+    candidate = search.candidates[0]
+    if candidate.state is CandidateState.OTHER_BUILD:
+        return (
+            f"{candidate.path.name} has build id {candidate.build_id}, and the kernel that died ({release}) has "
+            f"{search.build_id}: its function names would be wrong, so it is not used"
+        )
+    return candidate.reason
+
+
+def _remedy(source: SymbolsSource | None) -> str:
+    if source is None:
+        return "the dump does not name its kernel's release"
+    return " && ".join(source.commands) if source.commands else source.note
+
+
+def _uname_version(header: VmcoreHeader) -> str:
+    return "" if header.kdump is None else header.kdump.utsname.get("version", "")

@@ -1,0 +1,61 @@
+"""The last minutes of a log as a picture: how much was logged when, and where each report of the kernel began.
+
+The data is that of :func:`kdumpkit.analysis.log_timeline.log_timeline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kdumpkit.evidence.redact import cleaned
+from kdumpkit.runbook.step import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KIND = "log-timeline"
+#: by severity: note, report, hang, fatal (Okabe and Ito)
+_COLOURS = {"note": "#999999", "report": "#e69f00", "hang": "#0072b2", "fatal": "#d55e00"}
+_LABEL = 46
+
+
+def log_timeline_figure(data: Mapping[str, Any]) -> Figure:
+    """The picture with its caption in words."""
+    span = data["end_s"] - data["begin_s"]
+    reports = len(data["marks"]) + data["marks_left_out"]
+    own = next((label for time_s, _, label in data["marks"] if time_s == 0.0), "")
+    caption = (
+        f"The last {span:.0f} s of the log: {data['lines']} lines, {reports} reports of the kernel. 0 is the crash's "
+        f"first line: {own}."
+    )
+    return Figure(KIND, caption, data)
+
+
+def draw_log_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
+    """Bars of lines over time, and a labelled line for each report."""
+    begin, end, bins = data["begin_s"], data["end_s"], data["bins"]
+    width = (end - begin) / len(bins) or 1.0
+    axes.bar([begin + (n + 0.5) * width for n in range(len(bins))], bins, width=width * 0.9, color="#bbbbbb")
+    top = max(bins, default=0) or 1
+    marks = data["marks"]
+    for row, (time_s, severity, label) in enumerate(marks):
+        colour = _COLOURS.get(severity, "#999999")
+        axes.axvline(time_s, color=colour, linewidth=1.5, linestyle="-" if severity == "fatal" else "--")
+        right = time_s > begin + (end - begin) * 0.5
+        short = cleaned(label)[:_LABEL]
+        axes.annotate(
+            f"{time_s:+.1f} s {severity}: {short}",
+            (time_s, top * (1 + 0.16 * (len(marks) - row))),
+            xytext=(-4 if right else 4, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=8,
+        )
+    axes.set_ylim(0, top * (1.25 + 0.16 * len(marks)))
+    margin = (end - begin) * 0.02 or 1.0
+    axes.set_xlim(begin - margin, end + margin)
+    axes.set_xlabel("seconds before (-) and after the crash's first line")
+    axes.set_ylabel("lines")
+    axes.spines[["top", "right"]].set_visible(False)

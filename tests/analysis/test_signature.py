@@ -1,0 +1,124 @@
+"""Signatures on pairs: the same defect on other hosts and builds, and other defects that look alike."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kdumpkit.analysis.log import read_crash
+from kdumpkit.analysis.places import is_reporting, is_shared, normalise_module, normalise_symbol
+from kdumpkit.analysis.signature import Signature, find_signature
+from tests.analysis.cause.samples import fault, gpf, hung, null, soft_lockup, x86
+
+
+def of(text: str) -> Signature:
+    fatal = read_crash(text.encode().splitlines()).fatal
+    assert fatal is not None
+    return find_signature(fatal)
+
+
+def elsewhere(text: str) -> str:
+    """The same crash on another host and build: other offsets, addresses, task, processor, release, prefixes."""
+    text = re.sub(r"\+0x[0-9a-f]+/0x[0-9a-f]+", "+0x7b/0x1c0", text)
+    text = text.replace("CPU: 3 PID: 44 Comm: worker", "CPU: 60 PID: 99123 Comm: other")
+    text = text.replace("6.1.0-9-amd64 #1  Debian 6.1.27-1", "6.8.0-45-generic #45-Ubuntu").replace(" <TASK>\n", "")
+    text = text.replace("widget_put+", "widget_put.isra.0+").replace("widget_work+", "widget_work.constprop.3+")
+    return "".join(f"[  12{n:03}.000001][T99123] {line}\n" for n, line in enumerate(text.splitlines()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        null(),
+        fault("ffffa1b2c3d4e5f6"),
+        gpf("0xdead000000000108"),
+        x86("kernel BUG at lib/list_debug.c:56!\ninvalid opcode: 0000 [#1] SMP"),
+        hung("__schedule schedule io_schedule folio_wait_bit_common ext4_x"),
+        soft_lockup("widget_spin+0x1/0x2", "widget_loop+0x1/0x9;widget_ioctl+0x1/0x9;do_syscall_64+0x1/0x2"),
+        "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n",
+    ],
+    ids=["null", "fault", "gpf", "bug", "hung", "lockup", "words"],
+)
+def test_the_same_on_another_host_and_build(text: str) -> None:
+    assert of(elsewhere(text)).hash == of(text).hash
+    assert of(elsewhere(text)).title == of(text).title
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (null(), null(rip="gadget_put+0x1d/0x30")),
+        (null(), null(trace="gadget_step+0x1/0x2 widget_work+0x3/0x40")),
+        (null(), fault("ffffa1b2c3d4e5f6")),
+        (null(), null(rip="widget_put+0x1d/0x30 [widget]")),
+        (null(rip="widget_put+0x1d/0x30 [widget]"), null(rip="widget_put+0x1d/0x30 [other]")),
+        (
+            "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n",
+            "Kernel panic - not syncing: Out of memory and no killable processes...\n",
+        ),
+    ],
+)
+def test_other_defects_differ(one: str, other: str) -> None:
+    assert of(one).hash != of(other).hash
+
+
+def test_where_a_lockup_was_interrupted_does_not_count() -> None:
+    stack = "widget_loop+0x1/0x9;widget_ioctl+0x1/0x9;do_syscall_64+0x1/0x2"
+    one = of(soft_lockup("widget_a+0x1/0x2", stack))
+    other = of(soft_lockup("widget_b+0x1/0x2", stack))
+    # the outermost work stays, the place within the loop moves
+    assert one.frames[:2] == other.frames[:2] == ("widget_ioctl", "widget_loop")
+
+
+def test_code_that_many_share_is_not_to_blame() -> None:
+    text = fault("6b6b6b6b6b6b6b6b", rip="__list_del_entry_valid+0x1/0x2", trace="kfree+0x1/0x9 widget_free+0x1/0x9")
+    assert of(text).title == "paging_request in widget_free"
+
+
+def test_the_hash_is_what_it_was() -> None:
+    # whoever keeps hashes compares them over versions: a change needs another VERSION and is deliberate
+    frames = ("widget_put", "widget_step", "widget_work")
+    assert of(null()) == Signature("null_deref in widget_put", "d6e39210f7f7c604", frames, False)
+
+
+def test_without_a_function_the_words_stand_in() -> None:
+    found = of("Kernel panic - not syncing: widget 0x12ab failed with 17\n")
+    assert found.weak
+    assert found.title == "other: widget N failed with N"
+
+
+def test_hardware_is_told_by_its_words() -> None:
+    text = x86(
+        "Kernel panic - not syncing: Fatal hardware error!", "", "panic+0x1/0x2 ghes_x+0x1/0x9 intel_idle+0x1/0x2"
+    )
+    assert of(text).frames == ()
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("a.isra.0", "a"),
+        ("a.part.12.cold", "a"),
+        ("a.constprop.0.isra.3", "a"),
+        ("a.cold.77", "a"),
+        (".panic", "panic"),
+        ("a.lto_priv.0", "a"),
+        ("plain", "plain"),
+    ],
+)
+def test_what_compilers_add(printed: str, name: str) -> None:
+    assert normalise_symbol(printed) == name
+
+
+def test_module_names() -> None:
+    assert normalise_module("dm-mod") == "dm_mod"
+    assert normalise_module("zfs.ko") == "zfs"
+    assert normalise_module(None) is None
+
+
+def test_roles_of_functions() -> None:
+    assert is_reporting("asm_exc_page_fault")
+    assert not is_reporting("ext4_readpage")
+    assert is_shared("atomic_inc")
+    assert not is_shared("widget_mutex")

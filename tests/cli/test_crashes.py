@@ -1,0 +1,289 @@
+"""``kdumpkit analyse`` and ``kdumpkit oops`` as a person and a program run them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdumpkit.analysis.log.model import NO_CRASH
+from kdumpkit.cli.main import main
+from tests.analysis.conftest import Debuginfod, debuginfod  # noqa: F401 - a fixture
+from tests.analysis.crash_dumps import BANNER, REPORT, write_dump
+from tests.render.hostile import CANARY, HOSTILE
+from tests.render.page import Page
+from tests.vmcore import dumps
+
+KEYS = {
+    *("format", "file", "status", "dump", "crash", "cause", "signature", "timeline", "reports", "last_words"),
+    *("counts", "symbols", "drgn", "sections", "findings"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_symbols_here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the symbols that this machine keeps belong to other dumps of the same build id
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*words: str | Path) -> Done:
+    """The command within this process: a start of the interpreter would take longer than all the rest."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["kdumpkit", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def analysed(*words: str | Path) -> tuple[int, dict[str, Any]]:
+    done = run("analyse", "--json", *words)
+    return done.returncode, json.loads(done.stdout)
+
+
+def finding(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(row for row in document["findings"] if row["id"] == name)
+
+
+def test_a_dump_without_symbols_is_told_by_its_log(tmp_path: Path) -> None:
+    done = run("analyse", write_dump(tmp_path / "dump.1"))
+    page = done.stdout
+    assert done.returncode == 0
+    for words in (
+        "pointer that is NULL (a field 24 bytes behind it) in widget_poll() of\n  the module widget",
+        "likely",
+        "line 3: BUG: kernel NULL pointer dereference",
+        "modinfo widget",
+        "null_deref in widget_poll [widget]",
+        "widgetd (pid 458) on CPU 1",
+        "apt-get install --yes linux-image-6.1.0-56-cloud-amd64-dbg=6.1.192-1",
+    ):
+        assert words in page
+    assert done.stderr == ""
+
+
+def test_json_has_the_documented_keys(tmp_path: Path) -> None:
+    status, document = analysed(write_dump(tmp_path / "dump.1", flat=False))
+    assert status == 0
+    assert set(document) == KEYS
+    assert (document["format"], document["file"], document["status"]) == ("kdumpkit analysis 1", "dump.1", "WARN")
+    assert document["dump"]["release"] == dumps.RELEASE
+    assert document["dump"]["state"] == "whole"
+    assert document["crash"]["rip_symbol"] == "widget_poll"
+    assert document["cause"]["rule"] == "null_pointer.out_of_tree"
+    assert document["signature"]["frames"] == ["widget_poll", "widget_ioctl"]
+    assert document["symbols"]["packages"] == ["linux-image-6.1.0-56-cloud-amd64-dbg"]
+    assert document["symbols"]["vmlinux"] is None
+    assert finding(document, "symbols.match")["status"] == "WARN"
+    assert document["sections"]["panic"]["message"] == "Kernel panic - not syncing: Fatal exception"
+    assert document["timeline"]["marks"][0][2].startswith("BUG: kernel NULL pointer")
+
+
+def test_the_document_is_described(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "analysis-json.md").read_text()
+    _, document = analysed(write_dump(tmp_path / "dump.1"))
+    for key in (*document, *document["cause"], *document["signature"], *document["symbols"], *document["dump"]):
+        assert f"`{key}`" in text, key
+
+
+def test_symbols_of_another_build_are_refused_and_the_package_named(tmp_path: Path) -> None:
+    other = tmp_path / "vmlinux"
+    other.write_bytes(dumps.vmlinux("ab" * 20))
+    status, document = analysed(write_dump(tmp_path / "dump.1"), "--vmlinux", other)
+    assert status == 1
+    row = finding(document, "symbols.match")
+    assert row["status"] == "FAIL"
+    assert "ab" * 20 in row["reason"]
+    assert dumps.BUILD_ID in row["reason"]
+    assert row["remedy"].endswith("linux-image-6.1.0-56-cloud-amd64-dbg=6.1.192-1")
+    # the log is told all the same
+    assert document["cause"]["rule"] == "null_pointer.out_of_tree"
+    assert document["symbols"]["vmlinux"] is None
+
+
+def test_symbols_in_the_folder_of_an_unpacked_package(tmp_path: Path) -> None:
+    inside = tmp_path / "package" / "usr" / "lib" / "debug" / "boot" / f"vmlinux-{dumps.RELEASE}"
+    inside.parent.mkdir(parents=True)
+    inside.write_bytes(dumps.vmlinux(dumps.BUILD_ID))
+    _, document = analysed(write_dump(tmp_path / "dump.1"), "--vmlinux", tmp_path / "package")
+    assert finding(document, "symbols.match")["status"] == "PASS"
+    assert document["symbols"]["vmlinux"] == str(inside)
+    assert document["symbols"]["where"] == "given"
+    inside.write_bytes(dumps.vmlinux("ab" * 20))
+    status, document = analysed(write_dump(tmp_path / "dump.1"), "--vmlinux", tmp_path / "package")
+    assert (status, finding(document, "symbols.match")["status"]) == (1, "FAIL")
+
+
+def test_symbols_from_a_real_debuginfod(debuginfod: Debuginfod, tmp_path: Path) -> None:  # noqa: F811
+    dump = write_dump(tmp_path / "dump.1", build_id=debuginfod.build_id)
+    _, document = analysed(dump, "--debuginfod", debuginfod.url)
+    assert finding(document, "symbols.match")["status"] == "PASS"
+    assert document["symbols"]["where"] == "debuginfod"
+    assert Path(document["symbols"]["vmlinux"]).read_bytes() == debuginfod.served.read_bytes()
+    # kept: the next time no server is needed
+    _, document = analysed(dump)
+    assert document["symbols"]["where"] == "this machine"
+
+
+def test_a_server_without_them_and_a_server_that_is_not_there(debuginfod: Debuginfod, tmp_path: Path) -> None:  # noqa: F811
+    dump = write_dump(tmp_path / "dump.1")
+    status, document = analysed(dump, "--debuginfod", debuginfod.url)
+    assert (status, finding(document, "symbols.match")["status"]) == (1, "FAIL")
+    assert "does not have" in finding(document, "symbols.match")["reason"]
+    status, document = analysed(dump, "--debuginfod", "http://127.0.0.1:1")
+    assert (status, finding(document, "symbols.match")["status"]) == (3, "UNKNOWN")
+    assert document["cause"]["rule"] == "null_pointer.out_of_tree"
+
+
+def test_a_kernel_before_build_ids(tmp_path: Path) -> None:
+    status, document = analysed(write_dump(tmp_path / "dump.1", build_id=None))
+    assert status == 0
+    assert "does not name its kernel's build id" in finding(document, "symbols.match")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (bytes(range(256)) * 40, "is not a dump"),
+        (b"\x7fELF" + bytes(60), "dump"),
+        (dumps.vmlinux(dumps.BUILD_ID), "dump"),
+        (b"makedumpfile".ljust(4096, b"\0"), "cannot be read"),
+        (b"KDUMP   " + bytes(100), "cannot be read"),
+        (b"\x1f\x8b" + bytes(100), "packed by gzip"),
+    ],
+    ids=["empty", "random", "elf", "vmlinux", "flattened-cut", "kdump-cut", "packed"],
+)
+def test_what_is_no_dump_is_said_in_one_sentence(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes(content)
+    done = run("analyse", path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("kdumpkit: vmcore")
+    assert said in lines[0]
+    assert len(lines) <= 2
+    status, document = analysed(path)
+    assert (status, document["status"], document["file"]) == (1, "FAIL", "vmcore")
+    assert said in document["error"]["message"]
+
+
+def test_a_dump_that_is_cut_off_still_tells_what_it_has(tmp_path: Path) -> None:
+    whole = write_dump(tmp_path / "whole", flat=False).read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(whole[:-600])
+    status, document = analysed(path)
+    assert status == 1
+    assert finding(document, "dump.whole")["status"] == "FAIL"
+    assert "cut off" in finding(document, "dump.whole")["reason"]
+
+
+@pytest.mark.parametrize("machine", [b"sparc64", b"aarch64", b"s390x"])
+def test_a_dump_of_a_foreign_architecture(machine: bytes, tmp_path: Path) -> None:
+    order = ">" if machine in (b"s390x", b"sparc64") else "<"
+    path = tmp_path / "vmcore"
+    content = dumps.kdump(dumps.pages(dumps.ringbuffer([])), b"OSRELEASE=5.14.0\n", machine=machine, order=order)
+    path.write_bytes(content)
+    status, document = analysed(path)
+    assert status == 1
+    assert document["dump"]["machine"] == machine.decode()
+    assert finding(document, "dump.log")["status"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("analyse",),
+        ("analyse", "nothere"),
+        ("analyse", "{dump}", "--vmlinux", "nothere"),
+        ("analyse", "{dump}", "--json", "--html"),
+        ("analyse", "{dump}", "--debuginfod", "file:///etc"),
+        ("oops",),
+        ("oops", "nothere"),
+    ],
+)
+def test_wrong_use(words: tuple[str, ...], tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "dump.1")
+    done = run(*(word.replace("{dump}", str(dump)) for word in words))
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_the_page_is_self_contained_and_escaped(tmp_path: Path) -> None:
+    report = REPORT.replace("widgetd", "</pre><script>alert(1)</script>").replace(
+        "nfs: server", f"audit: password={CANARY} <img src=x> nfs: server"
+    )
+    done = run("analyse", write_dump(tmp_path / "dump.1", report), "--html")
+    assert done.returncode == 0
+    text = done.stdout
+    page = Page(text)
+    assert "script" not in page.names()
+    assert CANARY not in text
+    assert [address for name in ("src", "href") for address in page.attributes(name) if "data:" not in address] == []
+    assert page.names() >= {"h1", "table", "figure", "pre"}
+    assert "modinfo widget" in page.text
+    assert "How sure that is: likely" in page.text
+
+
+def test_hostile_text_in_a_log_does_no_harm(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{BANNER}\n" + REPORT.replace("Fatal exception", f"Fatal exception {HOSTILE}"), errors="replace")
+    done = run("oops", log)
+    assert CANARY not in done.stdout
+    assert not [c for c in done.stdout if not c.isprintable() and c not in "\n\t"]
+
+
+def test_oops_for_people(tmp_path: Path) -> None:
+    log, quiet = tmp_path / "log", tmp_path / "quiet"
+    log.write_text(f"{BANNER}\n{REPORT}")
+    quiet.write_text(BANNER)
+    done = run("oops", log, quiet)
+    text = done.stdout
+    assert done.returncode == 0
+    assert "in widget_poll() of\n  the module widget" in text
+    assert "null_deref in widget_poll [widget]" in text
+    assert text.rstrip().endswith("quiet: no crash in it")
+
+
+def test_oops_as_json_keeps_its_contract(tmp_path: Path) -> None:
+    log, quiet = tmp_path / "log", tmp_path / "quiet"
+    log.write_text(f"{BANNER}\n{REPORT}")
+    quiet.write_text("nothing\n")
+    rows = [json.loads(line) for line in run("oops", "--json", log, quiet, log).stdout.splitlines()]
+    assert [row["file"] for row in rows] == [str(log), str(quiet), str(log)]
+    assert all(set(NO_CRASH) <= set(row) for row in rows)
+    assert rows[0] == rows[2]
+    assert rows[0]["kind"] == "null_deref"
+    assert rows[0]["cause"]["rule"] == "null_pointer.out_of_tree"
+    assert rows[0]["signature"]["title"] == "null_deref in widget_poll [widget]"
+    assert (rows[1]["kind"], rows[1]["cause"], rows[1]["signature"]) == ("none", None, None)
+
+
+def test_oops_reads_a_pipe() -> None:
+    argv = [sys.executable, "-c", "from kdumpkit.cli.main import main; main()", "oops", "--json", "-"]
+    done = subprocess.run(argv, input=f"{BANNER}\n{REPORT}".encode(), capture_output=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["kind"] == "null_deref"
+    assert json.loads(done.stdout)["file"] == "-"
