@@ -35,9 +35,7 @@ class Parameters(BaseModel):
     transport: Literal["ssh", "local"] = Field("local", description="how the host is reached; a panic needs ssh")
     ssh_destination: str = Field("", description="what ssh is called with; empty: the host's name")
     ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
-    mode: Mode = Field(
-        "check", description="check reads only, plan shows every change, apply makes them, rollback takes them back"
-    )
+    mode: Mode = Field("check", description="check reads, plan shows, apply changes, rollback takes back")
     consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
     crashkernel: str = Field(
         "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
