@@ -46,7 +46,7 @@ class Parameters(BaseModel):
     )
     dump_level: int = Field(0, ge=0, le=31, description="pages left out of dumps, makedumpfile's -d; 0: as it is set")
     panic_policy: Literal["production", "test", "as-shipped"] = Field(
-        "production", description="which panic sysctls are right; as-shipped only shows them"
+        "production", description="panic sysctls that are right; as-shipped: any"
     )
     second_kernel: Literal["install", "keep"] = Field(
         "install", description="keep installs none where there is one kernel alone"
