@@ -186,7 +186,7 @@ class EnterpriseLinux(Distribution):
         knows = EditKnowledge(
             auto=self._major in (7, 8),
             auto_reset=self._major >= 9,
-            etc_option=self._major >= 9 or version[1:] == () or version >= (8, 3),
+            grubby=self._major >= 9 or version[1:] == () or version >= (8, 3),
         )
         # the machine is not told by the files: what is the default of any is nobody's own value
         custom = all(is_custom(value, version, machine) for machine in MACHINES)
@@ -207,7 +207,7 @@ class EnterpriseLinux(Distribution):
             words = " ".join(f"crashkernel={token}" for token in tokens)
             script = f's/ *crashkernel=[^ "]*//g; s/^GRUB_CMDLINE_LINUX="/&{words} /'
             return f"sed -i {shlex.quote(script)} {DEFAULTS} && {self.regenerate_remedy()} && reboot"
-        return f"{grubby(tokens[0], etc_option=False).shown()} && reboot"
+        return f"{grubby(tokens[0], more=()).shown()} && reboot"
 
     # Service and loading
 
