@@ -163,6 +163,8 @@ while [ $# -gt 0 ]; do
         --default-title) take default-title ;;
         --set-default=*) take set-default "$text" ;;
         --set-default-index=*) take set-default-index "$text" ;;
+        # this grubby never writes /etc/default/grub
+        --no-etc-grub-update) ;;
         --grub2 | --bls | --efi) ;;
         --version | -v) echo "grubby version 8.40 (kdumpkit's lab)"; exit 0 ;;
         *) fail "unknown option $word" ;;
