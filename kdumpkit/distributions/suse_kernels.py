@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from kdumpkit.command import Command, command
 from kdumpkit.errors import GateClosed, ParameterError
-from kdumpkit.facts.installed_kernels import version_key
+from kdumpkit.facts.rpm_versions import rpm_version_key
 
 #: the flavours that kernel packages are named for
 FLAVOURS = ("default", "preempt", "rt", "azure", "64kb", "longterm", "vanilla")
@@ -84,7 +84,7 @@ def second_kernel(running_release: str, installed: Sequence[str], offered: str) 
         for kernel in parse_search(offered)
         if kernel.name == name and not kernel.installed and kernel.release not in have
     ]
-    return max(others, key=lambda kernel: version_key(kernel.version)).label if others else None
+    return max(others, key=lambda kernel: rpm_version_key(kernel.version)).label if others else None
 
 
 def remove_kernel_command(kernel: OfferedKernel, running_release: str, installed: Sequence[str]) -> Command:
