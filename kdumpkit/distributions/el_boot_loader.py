@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from kdumpkit.command import Command, command
 from kdumpkit.distributions.answers import BootLoaderEdit, FileEdit
 from kdumpkit.distributions.crashkernel_sizes import crashkernel_tokens
+from kdumpkit.distributions.el_boot_entries import edit_entries
 from kdumpkit.distributions.grub_crashkernel import effective_crashkernel
 from kdumpkit.distributions.grub_settings import crashkernel_lines, replace_crashkernel
 from kdumpkit.distributions.shell_settings import set_assignment
@@ -149,28 +150,28 @@ def _by_grubby(files: Mapping[str, bytes], tokens: tuple[str, ...], etc_option: 
             f"the boot entries in {DIRECTORY} belong to rpm-ostree, which writes them anew; nothing was changed",
             f"rpm-ostree kargs --delete-if-present=crashkernel {words}",
         )
-    if len(tokens) > 1:
-        raise GateClosed(
-            f"crashkernel={' crashkernel='.join(tokens)}: grubby keeps one value for each name, so a pair cannot be "
-            "set by it; nothing was changed",
-            f"give one size such as 512M: above 4 GiB it needs no pair; or edit the options in {PATTERN} by hand",
-        )
     edits = []
     for path, change in ((DEFAULTS, with_crashkernel), (KERNEL_CMDLINE, _with_words)):
         before = files.get(path)
         after = None if before is None else change(before, tokens, path)
         if before is not None and after != before:
             edits.append(FileEdit(path, before, after))
-    commands = [grubby(tokens[0], etc_option=etc_option)]
+    if len(tokens) > 1:
+        # grubby keeps one value for each name: of a pair the second would be left
+        edits += edit_entries(files, tokens)
+    commands = [grubby(tokens[0], etc_option=etc_option)] if len(tokens) == 1 else []
     rewrites = [*entries, *(path for path in (ENVIRONMENT, MENU, *efi_menus(files)) if path in files)]
     rewrites += [path for path in (DEFAULTS, KERNEL_CMDLINE) if path in files]
     if ZIPL in files:
         commands.append(command("zipl", timeout_s=300, as_root=True))
         rewrites.append(BOOT_MAP)
-    notes = [NEXT_BOOT, "the entries are read back: grubby can say that it did and not have done"]
+    notes = [NEXT_BOOT]
+    if len(tokens) == 1:
+        notes.append("the entries are read back: grubby can say that it did and not have done")
     if not files.keys() & {DEFAULTS, KERNEL_CMDLINE}:
         notes.append("kernels that are installed later inherit the command line of the running one")
-    return BootLoaderEdit(PATTERN, tuple(edits), tuple(commands), tuple(dict.fromkeys(rewrites)), tuple(notes))
+    written = tuple(dict.fromkeys(rewrites)) if commands else ()
+    return BootLoaderEdit(PATTERN, tuple(edits), tuple(commands), written, tuple(notes))
 
 
 def _with_words(content: bytes, tokens: tuple[str, ...], path: str) -> bytes:

@@ -17,8 +17,6 @@ from kdumpkit.errors import ParameterError
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 
-STATE_DIRECTORY = "/var/lib/kdump"
-
 #: words that kdumpctl takes out whatever the settings say (prepare_cmdline()): the initramfs itself carries the target
 ALWAYS_REMOVED = (
     "crashkernel", "panic_on_warn", "root", "rd.lvm.lv", "rd.luks.uuid", "rd.dm.uuid", "rd.md.uuid", "fcoe", "netroot",
@@ -76,8 +74,8 @@ def append_list(version: tuple[int, ...], machine: str) -> str:
 def el_capture_files(release: str, settings: KdumpSettings | None, build: Command) -> CaptureFiles:
     """The files for this release: the kernel of the running one unless the settings name another.
 
-    The initramfs lies in /var/lib/kdump where /boot is read-only or the kernel is a unified image; ``kdumpctl`` decides
-    that when it builds it.
+    The settings name an initramfs in /var/lib/kdump where /boot is read-only. So it is for a unified kernel image too,
+    which is not told apart here.
     """
     kernel = settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
     initramfs = settings.initramfs if settings and settings.initramfs else f"/boot/initramfs-{release}kdump.img"

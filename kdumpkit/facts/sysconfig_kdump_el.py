@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdumpkit.facts.kdump_conf import PATH as KDUMP_CONF
 from kdumpkit.facts.kdump_conf import KdumpConf, kdump_conf_from
@@ -20,8 +20,11 @@ from kdumpkit.hosts.files import FileContent
 PATH = "/etc/sysconfig/kdump"
 FSTAB = "/etc/fstab"
 MOUNTED = "/proc/self/mounts"
-#: the settings, and what tells where a target's file system is mounted
-PATHS = (KDUMP_CONF, PATH, FSTAB, MOUNTED)
+RELEASE = "/proc/sys/kernel/osrelease"
+#: the settings, and what tells where a target's file system is mounted and where the kdump initramfs can be written
+PATHS = (KDUMP_CONF, PATH, FSTAB, MOUNTED, RELEASE)
+#: where the kdump initramfs goes where /boot cannot be written to
+STATE_DIRECTORY = "/var/lib/kdump"
 
 _LEVEL = re.compile(r"(?:^|\s)-d\s*([0-9]+)(?=\s|$)")
 _COMPRESSION = {"-c": "zlib", "-l": "lzo", "-p": "snappy", "-z": "zstd"}
@@ -91,7 +94,20 @@ def el_settings_from(files: Files) -> KdumpSettings | Unknown:
         return conf
     if isinstance(sysconfig, Unknown) and not sysconfig.absent:
         return sysconfig
-    return el_settings(conf, None if isinstance(sysconfig, Unknown) else sysconfig, mount_points(files))
+    known = None if isinstance(sysconfig, Unknown) else sysconfig
+    settings = el_settings(conf, known, mount_points(files))
+    state = files.get(RELEASE)
+    if settings.initramfs is None and isinstance(state, FileContent) and boot_is_read_only(files):
+        release = state.data.decode("utf-8", "replace").strip()
+        return replace(settings, initramfs=f"{STATE_DIRECTORY}/initramfs-{release}kdump.img")
+    return settings
+
+
+def boot_is_read_only(files: Files) -> bool:
+    """True where the kernel has the file system of /boot mounted read-only, as image based systems do."""
+    holding = [words for words in _mount_lines(files, MOUNTED) if words[1] in ("/", "/boot")]
+    last = max(holding, key=lambda words: len(words[1]), default=None)
+    return last is not None and "ro" in last[3].split(",")
 
 
 def el_settings(
@@ -136,21 +152,22 @@ def mount_points(files: Files) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     points = set()
-    for source, point in _mount_lines(files, MOUNTED):
+    for source, point, *_ in _mount_lines(files, MOUNTED):
         found[source] = point
         points.add(point)
-    for source, point in _mount_lines(files, FSTAB):
+    for source, point, *_ in _mount_lines(files, FSTAB):
         if point in points:
             found.setdefault(source.replace('"', ""), point)
     return found
 
 
-def _mount_lines(files: Files, path: str) -> list[tuple[str, str]]:
+def _mount_lines(files: Files, path: str) -> list[list[str]]:
+    # source, point, type and options
     state = files.get(path)
     if not isinstance(state, FileContent):
         return []
     lines = [line.split() for line in state.data.decode("utf-8", "replace").split("\n")]
-    return [(words[0], words[1]) for words in lines if len(words) > 2 and not words[0].startswith("#")]
+    return [words for words in lines if len(words) > 3 and not words[0].startswith("#")]
 
 
 def _directory(conf: KdumpConf, mounted: dict[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from kdumpkit.actions.boot_loader import plan_crashkernel, verify_crashkernel
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.distributions import distribution_for
 from kdumpkit.distributions.base import Distribution
+from kdumpkit.distributions.el_boot_entries import with_tokens, with_variable
 from kdumpkit.distributions.el_boot_loader import with_crashkernel
 from kdumpkit.errors import CommandFailed, GateClosed, NotVerified, ParameterError
 from kdumpkit.facts.boot_loader import BootLoader
@@ -23,9 +24,15 @@ from kdumpkit.hosts.files import FileContent
 from kdumpkit.hosts.local import LocalHost
 
 HOSTS = Path(__file__).parent.parent / "recordings"
-CENTOS, RHEL, ALMA, FEDORA = (
+CENTOS, RHEL, ALMA, FEDORA, RHEL_8 = (
     HOSTS / name / "documents" / "root"
-    for name in ("centos-7/check", "rhel-9/bls-without-crashkernel", "almalinux-9/check", "fedora-41/check")
+    for name in (
+        "centos-7/check",
+        "rhel-9/bls-without-crashkernel",
+        "almalinux-9/check",
+        "fedora-41/check",
+        "rhel-8/auto",
+    )
 )
 DEFAULTS, CMDLINE, CONF = "/etc/default/grub", "/etc/kernel/cmdline", "/etc/kdump.conf"
 DIRECTORY = "/boot/loader/entries"
@@ -214,14 +221,61 @@ def test_older_grubby_is_not_given_an_option_that_it_does_not_know() -> None:
 
 
 def test_what_grubby_cannot_do_is_refused_before_anything() -> None:
-    with pytest.raises(GateClosed, match="pair"):
-        made_of(ALMA).edit_crashkernel(files_of(ALMA), "512M,high crashkernel=128M,low")
     ostree = {
         path: data.replace(b"options ", b"options ostree=/ostree/boot.1 ") for path, data in files_of(ALMA).items()
     }
     with pytest.raises(GateClosed, match="rpm-ostree") as caught:
         made_of(ALMA).edit_crashkernel(ostree, "512M")
     assert "rpm-ostree kargs" in caught.value.hint
+
+
+PAIR = "512M,high crashkernel=128M,low"
+
+
+@pytest.mark.parametrize("root", [RHEL, ALMA, FEDORA, RHEL_8], ids=["rhel", "alma", "fedora", "rhel-8"])
+def test_a_pair_is_written_into_the_entries_themselves_and_undone_byte_for_byte(tmp_path: Path, root: Path) -> None:
+    files, distribution = files_of(root), made_of(root)
+    plan = plan_crashkernel(distribution, files, loader(distribution, files), PAIR)
+    host = tree(tmp_path, files)
+    applied = apply_plan(host, plan, backup_suffix="run-1")
+    assert host.ran == []
+    done = host.files()
+    assert verify_crashkernel(loader(distribution, done), PAIR, "web01").ok
+    assert plan_crashkernel(distribution, done, loader(distribution, done), PAIR).changes == ()
+    assert len(done["/boot/grub2/grubenv"]) == 1024
+    apply_plan(host, plan_undo(applied), backup_suffix="run-2")
+    assert host.files() == files
+
+
+def test_the_environment_block_keeps_its_size_and_its_other_variables() -> None:
+    block = b"# GRUB Environment Block\nsaved_entry=a-1\nkernelopts=root=/x ro\nboot_success=0\n".ljust(1024, b"#")
+    after = with_variable(block, "kernelopts", "root=/x ro crashkernel=1G,high")
+    assert len(after) == 1024
+    assert after.startswith(
+        b"# GRUB Environment Block\nsaved_entry=a-1\nkernelopts=root=/x ro crashkernel=1G,high\nboot_success=0\n##"
+    )
+    assert with_variable(after, "kernelopts", "root=/x ro") == block
+    with pytest.raises(GateClosed, match="does not fit"):
+        with_variable(block, "kernelopts", "x" * 1000)
+
+
+def test_kernelopts_of_a_generated_menu_are_not_edited() -> None:
+    files = {path: data for path, data in files_of(RHEL_8).items() if not path.endswith("grubenv")}
+    with pytest.raises(GateClosed, match="generated"):
+        made_of(RHEL_8).edit_crashkernel(files, PAIR)
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("ro quiet", "ro quiet crashkernel=1G"),
+        ("ro crashkernel=auto quiet", "ro crashkernel=1G quiet"),
+        ("crashkernel=1M ro crashkernel=2M", "crashkernel=1G ro"),
+        ("ro  crashkernel=1G", "ro  crashkernel=1G"),
+    ],
+)
+def test_the_words_of_a_line(line: str, after: str) -> None:
+    assert with_tokens(line, ("1G",)) == after
 
 
 def test_s390x_writes_its_boot_map_after_the_entries() -> None:

@@ -14,6 +14,7 @@ from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings
 from kdumpkit.facts.sysconfig_kdump_el import (
     FSTAB,
     MOUNTED,
+    RELEASE,
     el_settings,
     el_settings_from,
     parse_sysconfig_kdump,
@@ -191,6 +192,23 @@ def test_sysconfig_names_another_kernel_and_other_words() -> None:
     assert (found.command_line_remove, found.command_line_append, found.kexec_arguments) == ("", "nr_cpus=1", "-s")
     unset = parse_sysconfig_kdump(b"")
     assert (unset.command_line_remove, unset.kernel) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("mounts", "initramfs"),
+    [
+        ("/dev/sda2 / xfs rw 0 0\n/dev/sda1 /boot xfs ro,relatime 0 0\n", "/var/lib/kdump/initramfs-6.12.0kdump.img"),
+        ("/dev/sda2 / xfs ro 0 0\n", "/var/lib/kdump/initramfs-6.12.0kdump.img"),
+        ("/dev/sda2 / xfs ro 0 0\n/dev/sda1 /boot xfs rw 0 0\n", None),
+        ("/dev/sda2 / xfs rw,errors=remount-ro 0 0\n", None),
+        ("", None),
+    ],
+)
+def test_a_boot_that_cannot_be_written_to_has_its_kdump_initramfs_elsewhere(mounts: str, initramfs: str | None) -> None:
+    files = {PATH: b"path /var/crash\n", SYSCONFIG: None, MOUNTED: mounts.encode(), RELEASE: b"6.12.0\n"}
+    found = el_settings_from(file_states(files))
+    assert isinstance(found, KdumpSettings)
+    assert found.initramfs == initramfs
 
 
 def test_a_line_that_bash_takes_for_a_command_is_a_fatal_problem() -> None:
