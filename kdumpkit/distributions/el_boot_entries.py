@@ -1,16 +1,19 @@
-"""Boot entries edited as files, for what grubby cannot say: a pair of one ``,high`` and one ``,low`` value.
+"""Boot entries edited as files, for what grubby cannot say.
+
+That is a pair of one ``,high`` and one ``,low`` value, and before grubby 8.40-39 any value with a comma in it.
 
 Source: the Boot Loader Specification; grub-editenv's form of the environment block: 1024 bytes, filled up with ``#``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 
 from kdumpkit.distributions.answers import FileEdit
-from kdumpkit.errors import GateClosed
-from kdumpkit.facts.boot_entries import DIRECTORY, parse_boot_entry, with_options
+from kdumpkit.errors import GateClosed, ParseError
+from kdumpkit.facts.boot_entries import DIRECTORY, BlsEntry, parse_boot_entry, with_options
 from kdumpkit.facts.el_boot_loader import ENVIRONMENT
 from kdumpkit.facts.grub import parse_grub_environment
 
@@ -18,6 +21,15 @@ from kdumpkit.facts.grub import parse_grub_environment
 BLOCK_BYTES = 1024
 _SHARED = re.compile(r"\$(?:kernelopts\b|\{kernelopts\})")
 _HEADER = b"# GRUB Environment Block\n"
+
+
+def entries_of(files: Mapping[str, bytes]) -> tuple[BlsEntry, ...]:
+    """The boot entries among these files; what is no entry is left out, as GRUB leaves it out."""
+    entries = []
+    for path in sorted(path for path in files if path.startswith(DIRECTORY + "/")):
+        with contextlib.suppress(ParseError):
+            entries.append(parse_boot_entry(files[path], path))
+    return tuple(entries)
 
 
 def edit_entries(files: Mapping[str, bytes], tokens: Sequence[str]) -> tuple[FileEdit, ...]:
@@ -28,8 +40,8 @@ def edit_entries(files: Mapping[str, bytes], tokens: Sequence[str]) -> tuple[Fil
     """
     edits = []
     shared = False
-    for path in sorted(path for path in files if path.startswith(DIRECTORY + "/")):
-        options = parse_boot_entry(files[path], path).options
+    for entry in entries_of(files):
+        path, options = entry.path, entry.options
         shares = _SHARED.search(options) is not None
         shared = shared or shares
         wanted = with_tokens(options, () if shares else tokens)

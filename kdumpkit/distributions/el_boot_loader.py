@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from kdumpkit.command import Command, command
 from kdumpkit.distributions.answers import BootLoaderEdit, FileEdit
 from kdumpkit.distributions.crashkernel_sizes import crashkernel_tokens
-from kdumpkit.distributions.el_boot_entries import edit_entries
+from kdumpkit.distributions.el_boot_entries import edit_entries, entries_of
 from kdumpkit.distributions.grub_crashkernel import effective_crashkernel
 from kdumpkit.distributions.grub_settings import crashkernel_lines, replace_crashkernel
 from kdumpkit.distributions.shell_settings import set_assignment
 from kdumpkit.errors import GateClosed
-from kdumpkit.facts.boot_entries import DIRECTORY, KERNEL_CMDLINE, PATTERN, parse_boot_entry
+from kdumpkit.facts.boot_entries import DIRECTORY, KERNEL_CMDLINE, PATTERN
 from kdumpkit.facts.el_boot_loader import (
     EFI_MENUS,
     ENVIRONMENT,
@@ -49,8 +49,9 @@ class EditKnowledge:
     auto: bool
     #: its kdumpctl knows auto_reset_crashkernel in kdump.conf
     auto_reset: bool
-    #: its grubby can leave /etc/default/grub alone, which the kit edits itself (since EL 8.3)
-    etc_option: bool
+    #: its grubby is good for any one value and can leave /etc/default/grub alone (since 8.40-39, EL 8.3); before that a
+    #: comma in a value ends its sed expressions, and nothing is written
+    grubby: bool
 
 
 def edit_el_crashkernel(
@@ -62,10 +63,8 @@ def edit_el_crashkernel(
     Raises GateClosed where this cannot be done safely, ParameterError for a value that is not one.
     """
     tokens = crashkernel_tokens(value, auto=knows.auto)
-    if uses_boot_entries(files, id):
-        edit = _by_grubby(files, tokens, knows.etc_option)
-    else:
-        edit = _by_mkconfig(files, tokens, id)
+    entries = uses_boot_entries(files, id)
+    edit = _by_entries(files, tokens, knows.grubby) if entries else _by_mkconfig(files, tokens, id)
     lasting = _auto_reset(files, custom=custom, known=knows.auto_reset)
     if lasting is None:
         return edit
@@ -78,11 +77,9 @@ def mkconfig(path: str) -> Command:
     return command("grub2-mkconfig", "-o", path, timeout_s=600, as_root=True)
 
 
-def grubby(token: str, *, etc_option: bool = True) -> Command:
-    """Takes every crashkernel= out of all entries and puts this one in."""
-    words = ["--update-kernel=ALL", "--remove-args=crashkernel", f"--args=crashkernel={token}"]
-    if etc_option:
-        words.append("--no-etc-grub-update")
+def grubby(token: str, *, more: tuple[str, ...] = ("--no-etc-grub-update",)) -> Command:
+    """Takes every crashkernel= out of all entries and puts this one in; the kit edits /etc/default/grub itself."""
+    words = ("--update-kernel=ALL", "--remove-args=crashkernel", f"--args=crashkernel={token}", *more)
     return command("grubby", *words, timeout_s=300, as_root=True)
 
 
@@ -141,10 +138,9 @@ def _by_mkconfig(files: Mapping[str, bytes], tokens: tuple[str, ...], id: str) -
     return BootLoaderEdit(DEFAULTS, edits, (mkconfig(menu),), (menu,), (NEXT_BOOT,))
 
 
-def _by_grubby(files: Mapping[str, bytes], tokens: tuple[str, ...], etc_option: bool) -> BootLoaderEdit:
-    entries = sorted(path for path in files if path.startswith(DIRECTORY + "/"))
-    parsed = [parse_boot_entry(files[path], path) for path in entries]
-    if any("ostree=" in entry.options for entry in parsed):
+def _by_entries(files: Mapping[str, bytes], tokens: tuple[str, ...], by_grubby: bool) -> BootLoaderEdit:
+    entries = entries_of(files)
+    if any("ostree=" in entry.options for entry in entries):
         words = " ".join(f"--append-if-missing=crashkernel={token}" for token in tokens)
         raise GateClosed(
             f"the boot entries in {DIRECTORY} belong to rpm-ostree, which writes them anew; nothing was changed",
@@ -156,22 +152,22 @@ def _by_grubby(files: Mapping[str, bytes], tokens: tuple[str, ...], etc_option: 
         after = None if before is None else change(before, tokens, path)
         if before is not None and after != before:
             edits.append(FileEdit(path, before, after))
-    if len(tokens) > 1:
-        # grubby keeps one value for each name: of a pair the second would be left
+    notes, commands, rewrites = [NEXT_BOOT], [], []
+    if by_grubby and len(tokens) == 1:
+        commands = [grubby(tokens[0])]
+        rewrites = [entry.path for entry in entries]
+        others = (ENVIRONMENT, MENU, *efi_menus(files), DEFAULTS, KERNEL_CMDLINE)
+        rewrites += [path for path in others if path in files]
+        notes.append("the entries are read back: grubby can say that it did and not have done")
+    else:
         edits += edit_entries(files, tokens)
-    commands = [grubby(tokens[0], etc_option=etc_option)] if len(tokens) == 1 else []
-    rewrites = [*entries, *(path for path in (ENVIRONMENT, MENU, *efi_menus(files)) if path in files)]
-    rewrites += [path for path in (DEFAULTS, KERNEL_CMDLINE) if path in files]
+        notes.append("the entries are written without grubby, which cannot put in such a value here")
     if ZIPL in files:
         commands.append(command("zipl", timeout_s=300, as_root=True))
         rewrites.append(BOOT_MAP)
-    notes = [NEXT_BOOT]
-    if len(tokens) == 1:
-        notes.append("the entries are read back: grubby can say that it did and not have done")
     if not files.keys() & {DEFAULTS, KERNEL_CMDLINE}:
         notes.append("kernels that are installed later inherit the command line of the running one")
-    written = tuple(dict.fromkeys(rewrites)) if commands else ()
-    return BootLoaderEdit(PATTERN, tuple(edits), tuple(commands), written, tuple(notes))
+    return BootLoaderEdit(PATTERN, tuple(edits), tuple(commands), tuple(dict.fromkeys(rewrites)), tuple(notes))
 
 
 def _with_words(content: bytes, tokens: tuple[str, ...], path: str) -> bytes:

@@ -8,6 +8,7 @@ the same, as its ranges begin at whole GiB. Sources are named at each rule. Wher
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
@@ -15,7 +16,8 @@ from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, cra
 from kdumpkit.distributions.grub_crashkernel import effective_crashkernel
 from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
-from kdumpkit.facts.crashkernel import CrashkernelKind, parse_crashkernel, requested_reservation
+from kdumpkit.facts.crashkernel import requested_reservation
+from kdumpkit.facts.el_boot_loader import FADUMP, MLX5, SMMU
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.text import size_text
 
@@ -44,6 +46,19 @@ class CrashkernelExtras:
     fadump: bool = False
     smmu: bool = False
     mlx5: bool = False
+
+
+def extras_from(files: Mapping[str, bytes]) -> CrashkernelExtras:
+    """What adds to the defaults, by the files that are there. Memory encryption is told by the kernel's log alone.
+
+    So ``encrypted_memory`` is False here: on a host with AMD SME or SEV the default is 64 MiB short.
+    """
+    prefix, _, suffix = SMMU.partition("*")
+    return CrashkernelExtras(
+        fadump=files.get(FADUMP, b"").strip() == b"1",
+        smmu=any(path.startswith(prefix) and path.endswith(suffix) for path in files),
+        mlx5=files.get(MLX5, b"").strip() == b"live",
+    )
 
 
 @dataclass(frozen=True)
@@ -154,16 +169,14 @@ def _plus(part: str, mib: int) -> str:
     return f"{span}:{int(size[:-1]) * unit + mib}M"
 
 
-def recommend_for(
-    name: str, version: tuple[int, ...], sizing: SizingFacts, extras: CrashkernelExtras | None = None
-) -> CrashkernelRecommendation:
+def recommend_for(name: str, version: tuple[int, ...], sizing: SizingFacts) -> CrashkernelRecommendation:
     """The distribution's own rule for this RAM, raised where it reserves too little or nothing.
 
     A value of the host's own that reserves as much stays: nobody gains by a smaller one. Where the kernel knows
     ``auto``, that stays as long as what it reserves is enough. Raises UnsupportedHost where neither the distribution
     nor the kit has a rule for the machine.
     """
-    rule = default_rule(version, sizing.machine, sizing.release, extras)
+    rule = default_rule(version, sizing.machine, sizing.release, extras_from(sizing.files))
     found = _by_rule(name, rule, sizing)
     own, path = _configured(sizing)
     if not own or own == (found.value,) or (own == ("auto",) and not (rule and rule.auto)):
@@ -245,9 +258,7 @@ def parse_kdumpctl_estimate(text: str) -> KdumpctlEstimate | None:
     return KdumpctlEstimate(reserved, recommended, tuple(found.items()))
 
 
-def is_custom(value: str, version: tuple[int, ...], machine: str, release: str = "") -> bool:
-    """True where a value is not what the distribution sets by itself, so that a reset would take it away."""
-    rule = default_rule(version, machine, release)
-    if rule is not None and value == rule.ranges:
-        return False
-    return not (rule is not None and rule.auto and parse_crashkernel(value.split()[0]).kind is CrashkernelKind.AUTO)
+def is_custom(value: str, version: tuple[int, ...], extras: CrashkernelExtras | None = None) -> bool:
+    """True where a value is no default of the release on any machine: an automatic reset would take it away."""
+    rules = [default_rule(version, machine, pages, extras) for machine in MACHINES for pages in ("", "+64k")]
+    return not any(rule is not None and (value == rule.ranges or (rule.auto and value == "auto")) for rule in rules)

@@ -22,10 +22,11 @@ KERNELS = ("kernel", "kernel-uek", "kernel-rt", "kernel-64k", "kernel-debug", "k
 #: kernels are never removed, nor what they are made of
 _KERNEL = re.compile(r"kernel(?:6\.[0-9]+)?(?:-(?:uek|rt|64k|debug|core|modules|image))*(?:-[0-9].*)?")
 
-# The transaction is tried without being carried out first: one that would upgrade or remove anything is refused.
+# The transaction is tried without being carried out first: one that would upgrade or remove anything is refused. What
+# counts are the headings of its table: "Updating Subscription Management repositories." is none.
 _INSTALL_SH = r"""
 if said=$("$@" --assumeno 2>&1); then :; fi
-if printf '%s\n' "$said" | grep -Eq '^ *(Upgrading|Updating|Downgrading|Removing|Replacing|Obsoleting)\b'; then
+if printf '%s\n' "$said" | grep -Eq '^(Upgrading|Updating|Downgrading|Removing)[a-z ]*:|^ +replacing '; then
   printf '%s\n' "$said" >&2
   echo 'kdumpkit: this would upgrade or remove packages, so nothing was installed' >&2
   exit 3

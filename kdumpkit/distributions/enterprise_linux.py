@@ -30,7 +30,7 @@ from kdumpkit.distributions.answers import (
 )
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.el_boot_loader import EditKnowledge, edit_el_crashkernel, grubby
-from kdumpkit.distributions.el_crashkernel import MACHINES, default_rule, is_custom, recommend_for
+from kdumpkit.distributions.el_crashkernel import default_rule, extras_from, is_custom, recommend_for
 from kdumpkit.distributions.el_dumps import parse_el_listing
 from kdumpkit.distributions.el_kexec import el_capture_files, el_kexec_load
 from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
@@ -186,10 +186,9 @@ class EnterpriseLinux(Distribution):
         knows = EditKnowledge(
             auto=self._major in (7, 8),
             auto_reset=self._major >= 9,
-            etc_option=self._major >= 9 or version[1:] == () or version >= (8, 3),
+            grubby=self._major >= 9 or version[1:] == () or version >= (8, 3),
         )
-        # the machine is not told by the files: what is the default of any is nobody's own value
-        custom = all(is_custom(value, version, machine) for machine in MACHINES)
+        custom = is_custom(value, version, extras_from(files))
         return edit_el_crashkernel(files, value, id=self.os_release.id, custom=custom, knows=knows)
 
     def regenerate_remedy(self) -> str:
@@ -207,7 +206,7 @@ class EnterpriseLinux(Distribution):
             words = " ".join(f"crashkernel={token}" for token in tokens)
             script = f's/ *crashkernel=[^ "]*//g; s/^GRUB_CMDLINE_LINUX="/&{words} /'
             return f"sed -i {shlex.quote(script)} {DEFAULTS} && {self.regenerate_remedy()} && reboot"
-        return f"{grubby(tokens[0], etc_option=False).shown()} && reboot"
+        return f"{grubby(tokens[0], more=()).shown()} && reboot"
 
     # Service and loading
 

@@ -35,6 +35,10 @@ MENU = "/boot/grub2/grub.cfg"
 EFI_MENUS = "/boot/efi/EFI/*/grub.cfg"
 ENVIRONMENT = "/boot/grub2/grubenv"
 ZIPL = "/etc/zipl.conf"
+#: what the size of a default reservation depends on beside RAM and machine
+MLX5 = "/sys/module/mlx5_core/initstate"
+SMMU = "/sys/devices/platform/arm-smmu-*/uevent"
+FADUMP = "/sys/kernel/fadump/enabled"
 #: kdump.conf takes part too: auto_reset_crashkernel lets an update of the package set crashkernel= anew
 PATHS = (
     grub.DEFAULTS,
@@ -47,6 +51,9 @@ PATHS = (
     KDUMP_CONF,
     firmware.EFI_VERSION,
     firmware.EFI_RUNTIME,
+    MLX5,
+    SMMU,
+    FADUMP,
 )
 #: the folder on the EFI partition where it is not named as ID in os-release is
 EFI_FOLDERS = {"rhel": "redhat", "ol": "redhat", "amzn": "amzn"}

@@ -214,10 +214,14 @@ def test_a_custom_value_is_kept_from_being_reset_and_the_default_is_not() -> Non
     assert CONF not in {change.path for change in made_of(CENTOS).edit_crashkernel(files_of(CENTOS), "512M").edits}
 
 
-def test_older_grubby_is_not_given_an_option_that_it_does_not_know() -> None:
+def test_older_grubby_which_stumbles_over_commas_is_not_used() -> None:
     old = parse_os_release(b'ID="rhel"\nVERSION_ID="8.2"\nPLATFORM_ID="platform:el8"\n')
-    edit = distribution_for(old).edit_crashkernel(files_of(ALMA), "512M")
-    assert edit.commands[0].argv[-1] == "--args=crashkernel=512M"
+    files = {**files_of(ALMA), f"{DIRECTORY}/broken.conf": b"???\n"}
+    edit = distribution_for(old).edit_crashkernel(files, "1G-64G:512M,64G-:1G")
+    assert edit.commands == ()
+    entries = [change for change in edit.edits if change.path.startswith(DIRECTORY)]
+    assert len(entries) == 3
+    assert all(b" crashkernel=1G-64G:512M,64G-:1G " in (change.after or b"") for change in entries)
 
 
 def test_what_grubby_cannot_do_is_refused_before_anything() -> None:

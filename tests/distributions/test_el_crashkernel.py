@@ -8,6 +8,7 @@ from kdumpkit.distributions.answers import SizingFacts
 from kdumpkit.distributions.el_crashkernel import (
     CrashkernelExtras,
     default_rule,
+    extras_from,
     is_custom,
     parse_kdumpctl_estimate,
     recommend_for,
@@ -147,10 +148,26 @@ def test_a_machine_without_any_rule_is_refused() -> None:
 
 
 def test_what_is_not_the_distributions_own_would_be_reset_by_an_update() -> None:
-    assert is_custom("512M", (9, 4), "x86_64")
-    assert not is_custom(X86_8_LATE, (9, 4), "x86_64")
-    assert not is_custom("auto", (8, 4), "x86_64")
-    assert is_custom("auto", (9, 4), "x86_64")
+    assert is_custom("512M", (9, 4))
+    assert not is_custom(X86_8_LATE, (9, 4))
+    assert not is_custom("auto", (8, 4))
+    assert is_custom("auto", (9, 4))
+    assert not is_custom("2G-4G:256M,4G-64G:620M,64G-:876M", (), CrashkernelExtras(mlx5=True))
+    assert is_custom("2G-4G:256M,4G-64G:620M,64G-:876M", ())
+
+
+def test_what_adds_to_the_defaults_is_told_by_files() -> None:
+    files = {
+        "/sys/module/mlx5_core/initstate": b"live\n",
+        "/sys/devices/platform/arm-smmu-v3.0.auto/uevent": b"DRIVER=arm-smmu-v3\n",
+        "/sys/kernel/fadump/enabled": b"0\n",
+    }
+    assert extras_from(files) == CrashkernelExtras(smmu=True, mlx5=True)
+    assert extras_from({"/sys/kernel/fadump/enabled": b"1\n"}) == CrashkernelExtras(fadump=True)
+    assert extras_from({}) == CrashkernelExtras()
+    release = "6.12.0-55.el10.aarch64+64k"
+    found = recommend_for("RHEL 10", (10, 0), SizingFacts(32 * GIB, "aarch64", release, files))
+    assert found.value == "2G-4G:256M,4G-64G:1004M,64G-:1260M"
 
 
 def test_the_text_of_the_estimator_is_read_and_its_exit_status_means_nothing() -> None:

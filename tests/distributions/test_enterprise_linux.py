@@ -102,7 +102,10 @@ def test_installing_keeps_every_kernel_and_asks_nothing() -> None:
     [
         ("Installing:\n crash x86_64 8.0\nOperation aborted.\n", 0, True),
         ("Installing:\n crash\nUpgrading:\n glibc\nOperation aborted.\n", 3, False),
+        ("Updating Subscription Management repositories.\nInstalling:\n crash\n", 0, True),
         ("Removing:\n kernel x86_64 5.14.0-70.el9\n", 3, False),
+        ("Removing dependent packages:\n x\n", 3, False),
+        ("Installing:\n new x86_64 2\n     replacing  old.x86_64 1\n", 3, False),
         ("Updating for dependencies:\n glibc\n", 3, False),
         ("Downgrading:\n x\n", 3, False),
     ],
