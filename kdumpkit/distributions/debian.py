@@ -195,6 +195,8 @@ class Debian(Distribution):
         version = _numbers(self.os_release.version_id or "")
         if machine in ("aarch64", "ppc64le"):
             return _BY_RAM, "kdump-tools 1:1.8 and later, /etc/default/grub.d/kdump-tools.cfg on arm64 and ppc64el"
+        if machine == "s390x" and (self.os_release.id != "ubuntu" or (0,) < version < (24, 10)):
+            return "384M-:128M", "kdump-tools, which puts it into /etc/zipl.conf on s390x"
         if self.os_release.id == "ubuntu":
             if not version or version >= (24, 10):
                 return _BY_RAM, "Ubuntu 24.10 and later (Ubuntu server documentation)"
@@ -211,7 +213,8 @@ class Debian(Distribution):
                 f"{self.name}: there is no {GRUB.settings}, so this host does not boot by GRUB and update-grub, "
                 "and the kit "
                 "does not know where its kernel command line is set; nothing was changed",
-                "add crashkernel= by the way of this host's own boot loader",
+                f"on s390x: put crashkernel={value} into parameters= of /etc/zipl.conf, run zipl, and reboot; on any "
+                "other machine add it by the way of its own boot loader",
             )
         return edit_grub_settings(GRUB, files, value)
 

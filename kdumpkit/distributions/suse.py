@@ -36,6 +36,7 @@ from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdumptool import calibrate_command
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.rpm_packages import read_rpm_packages
+from kdumpkit.facts.rpm_versions import rpm_version_key
 from kdumpkit.facts.survey import SurveyRequest
 from kdumpkit.facts.suse_boot_loader import PATHS as BOOT_LOADER_PATHS
 from kdumpkit.facts.suse_boot_loader import suse_boot_loader_from
@@ -59,6 +60,7 @@ class Suse(Distribution):
     )
     support: ClassVar[tuple[Support, ...]] = (
         Support("SLES 15, x86_64", "UEFI, GRUB, high and low part", Proof.DOCUMENTS, "sles-15", CHECKS_ONLY),
+        Support("SLES 16, aarch64", "UEFI, GRUB", Proof.DOCUMENTS, "sles-16", CHECKS_ONLY),
         Support(
             "openSUSE Tumbleweed, x86_64",
             "UEFI, GRUB or systemd-boot",
@@ -89,6 +91,9 @@ class Suse(Distribution):
             units=("kdump.service", "kdump-early.service", "kdump-commandline.service"),
             dump_directory=DEFAULT_DIRECTORY,
             read_packages=read_rpm_packages,
+            release_order=rpm_version_key,
+            # arm64 and s390x
+            kernel_names=("[Ii]mage-*",),
             settings_paths=(SETTINGS,),
             parse_settings=sysconfig_kdump_settings_from,
             # kdump's own settings take part: by them a service writes its crashkernel= into the boot loader
@@ -178,7 +183,9 @@ class Suse(Distribution):
         return transactional_remedy() if self.is_transactional else GRUB.regenerate.shown()
 
     def crashkernel_remedy(self, value: str) -> str:
-        return transactional_remedy() if self.is_transactional else crashkernel_remedy(value)
+        if self.is_transactional:
+            return transactional_remedy()
+        return crashkernel_remedy(value, by_kdump=self.version >= (16,))
 
     # Service and loading
 

@@ -52,7 +52,7 @@ def edit_suse(files: Mapping[str, bytes], value: str, distribution: str) -> Boot
         raise UnsupportedHost(
             f"{distribution}: LOADER_TYPE={kind} in {SETTINGS}, so sdbootutil writes the boot entries; nothing was "
             "changed",
-            entries_remedy(tokens),
+            crashkernel_remedy(value, by_kdump=True),
         )
     if DEFAULTS not in files:
         raise UnsupportedHost(
@@ -111,17 +111,16 @@ def _pinned(content: bytes | None, tokens: Sequence[str], *, already: bool) -> t
     return (FileEdit(KDUMP, content, set_assignment(content, "KDUMP_CRASHKERNEL", wanted, KDUMP)),)
 
 
-def crashkernel_remedy(value: str) -> str:
-    """A line to paste that makes GRUB ask for ``value``, and reboots."""
+def crashkernel_remedy(value: str, *, by_kdump: bool) -> str:
+    """A line to paste that makes the next boot ask for ``value``, and reboots.
+
+    ``by_kdump``: kdump has its own setting for it (16 and later), and its tool puts that into any boot loader.
+    """
     words = " ".join(f"crashkernel={token}" for token in crashkernel_tokens(value))
-    return f"pbl --add-option '{words}' --config && reboot"
-
-
-def entries_remedy(tokens: Sequence[str]) -> str:
-    """Lines to paste on a host whose entries are written by sdbootutil: kdump's own tool reaches them."""
-    words = " ".join(f"crashkernel={token}" for token in tokens)
-    setting = f'KDUMP_CRASHKERNEL="{words}"'
-    return f"set {setting} in {KDUMP}, then: kdumptool commandline -u && sdbootutil list-entries && reboot"
+    if not by_kdump:
+        return f"pbl --add-option '{words}' --config && reboot"
+    setting = f's|^KDUMP_CRASHKERNEL=.*|KDUMP_CRASHKERNEL="{words}"|'
+    return f"sed -i '{setting}' {KDUMP} && kdumptool commandline -u && reboot"
 
 
 def transactional_remedy() -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from kdumpkit.command import Command, command
 from kdumpkit.errors import GateClosed, ParameterError
-from kdumpkit.facts.installed_kernels import version_key
+from kdumpkit.facts.rpm_versions import rpm_version_key
 
 #: the flavours that kernel packages are named for
 FLAVOURS = ("default", "preempt", "rt", "azure", "64kb", "longterm", "vanilla")
@@ -84,16 +84,19 @@ def second_kernel(running_release: str, installed: Sequence[str], offered: str) 
         for kernel in parse_search(offered)
         if kernel.name == name and not kernel.installed and kernel.release not in have
     ]
-    return max(others, key=lambda kernel: version_key(kernel.version)).label if others else None
+    return max(others, key=lambda kernel: rpm_version_key(kernel.version)).label if others else None
 
 
 def remove_kernel_command(kernel: OfferedKernel, running_release: str, installed: Sequence[str]) -> Command:
-    """Removes one kernel. Raises GateClosed for the running one and for the last that is left beside it."""
+    """Removes one kernel. Raises GateClosed for the running one and for the last to fall back to."""
     others = {release for release in installed if release not in (kernel.release, running_release)}
     if kernel.release == running_release:
         raise GateClosed(f"{kernel.release} is running: it is not removed", "boot into another kernel first")
-    if not others and running_release not in installed:
-        raise GateClosed(f"{kernel.release} is the last kernel with files in /boot", "install another kernel first")
+    if not others:
+        raise GateClosed(
+            f"{kernel.release} is the last kernel to fall back to beside the running one",
+            "install another kernel first",
+        )
     # rpm, as zypper would remove what depends on it as well without a question
     label = f"{kernel.name}-{kernel.version}"
     return command("rpm", "--erase", "--", label, timeout_s=600, as_root=True)

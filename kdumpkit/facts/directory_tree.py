@@ -21,7 +21,8 @@ DIRECTORIES = (
     "/usr/lib/debug/usr/lib/modules",
     "/var/lib/kdump",
 )
-_WANTED = ("-mindepth", "1", "-maxdepth", "2", "(", "-name", "vmlinu*", "-o", "-name", "init*", "-o", "-type", "d", ")")
+_DEPTH = ("-mindepth", "1", "-maxdepth", "2")
+_NAMES = ("vmlinu*", "init*")
 _FORMAT = r"%Y\t%s\t%T@\t%p\t%l\0"
 
 
@@ -81,10 +82,16 @@ def parse_find(data: bytes, records: tuple[int, ...] = ()) -> DirectoryTree:
     return DirectoryTree(tuple(sorted(files, key=lambda file: file.path)), records)
 
 
-def read_directory_tree(host: Host, *, as_root: bool = True) -> DirectoryTree | Unknown:
-    """One command. Directories that are not there are left out."""
+def read_directory_tree(
+    host: Host, *, as_root: bool = True, kernel_names: tuple[str, ...] = ()
+) -> DirectoryTree | Unknown:
+    """One command. Directories that are not there are left out.
+
+    ``kernel_names``: patterns of kernels that are not named vmlinuz.
+    """
+    wanted = [word for name in (*_NAMES, *kernel_names) for word in ("-name", name, "-o")]
     command = Command(
-        ("find", "-H", *DIRECTORIES, *_WANTED, "-printf", _FORMAT),
+        ("find", "-H", *DIRECTORIES, *_DEPTH, "(", *wanted, "-type", "d", ")", "-printf", _FORMAT),
         timeout_s=30,
         as_root=as_root,
         # status 1: one of the directories is not there

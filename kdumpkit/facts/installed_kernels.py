@@ -81,11 +81,14 @@ def installed_kernels_from(
 ) -> InstalledKernels:
     """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it.
 
+    SUSE's kernels are named ``Image-`` on arm64 and ``image-`` on s390x.
     ``order`` is a key by which the distribution's package manager sorts versions.
     """
     kernels: list[InstalledKernel] = []
-    for file in tree.under("/boot", "vmlinuz-"):
-        release = file.name.removeprefix("vmlinuz-")
+    for file in tree.under("/boot"):
+        prefix, _, release = file.name.partition("-")
+        if prefix not in ("vmlinuz", "Image", "image"):
+            continue
         if file.kind != "f" or not release or release.startswith("0-rescue"):
             continue
         names = (f"initrd.img-{release}", f"initramfs-{release}.img", f"initrd-{release}")

@@ -63,6 +63,8 @@ class SurveyRequest:
     read_packages: Callable[[Host, Sequence[str]], Packages | Unknown] = read_packages
     #: a key that sorts releases of kernels as the package manager sorts versions
     release_order: Callable[[str], Any] = version_key
+    #: patterns of kernels in /boot that are not named vmlinuz
+    kernel_names: tuple[str, ...] = ()
     #: the files of the family's own settings, as paths or patterns, and what they mean
     settings_paths: tuple[str, ...] = ()
     parse_settings: Callable[[Files], KdumpSettings | Unknown] | None = None
@@ -189,7 +191,7 @@ class Survey:
 
     @cached_property
     def files(self) -> DirectoryTree | Unknown:
-        return read_directory_tree(self._host, as_root=self._as_root)
+        return read_directory_tree(self._host, as_root=self._as_root, kernel_names=self._asked.kernel_names)
 
     @cached_property
     def kernels(self) -> InstalledKernels | Unknown:

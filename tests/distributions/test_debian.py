@@ -168,6 +168,13 @@ def test_a_packaged_rule_that_reserves_nothing_is_named() -> None:
         ("ubuntu", "24.04", "x86_64", "512M-:192M"),
         ("ubuntu", "24.10", "x86_64", "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"),
         ("ubuntu", "26.04", "x86_64", "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"),
+        ("ubuntu", "22.04", "x86_64", "512M-:192M"),
+        ("ubuntu", "22.04", "aarch64", "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"),
+        ("ubuntu", "25.04", "aarch64", "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"),
+        ("ubuntu", "22.04", "s390x", "384M-:128M"),
+        ("ubuntu", "26.04", "s390x", "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"),
+        ("debian", "12", "s390x", "384M-:128M"),
+        ("debian", "13", "s390x", "384M-:128M"),
     ],
 )
 def test_defaults_by_version(identity: str, version: str | None, machine: str, value: str) -> None:
@@ -302,3 +309,19 @@ def test_root_is_added_where_the_running_line_has_none() -> None:
     assert found.capture_command_line.endswith(" -- single")
     with pytest.raises(GateClosed, match="root="):
         DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=bare, root=None, signed=False)
+
+
+def test_a_host_that_boots_by_zipl_is_told_its_own_way() -> None:
+    with pytest.raises(UnsupportedHost) as caught:
+        DEBIAN.edit_crashkernel({}, "256M")
+    assert "crashkernel=256M" in caught.value.hint
+    assert "/etc/zipl.conf" in caught.value.hint
+
+
+def test_ubuntus_new_values_reserve_nothing_below_2_gib() -> None:
+    # case 7: a machine of 1.9 GB has less than the 2 GiB at which the ranges begin
+    noble = make("ubuntu", "24.10", ("debian",))
+    found = noble.recommend_crashkernel(SizingFacts(1800 * MIB, "x86_64"))
+    assert found.packaged_bytes == 0
+    assert "reserves nothing" in found.why
+    assert (found.value, found.size_bytes) == ("192M", 192 * MIB)

@@ -147,12 +147,14 @@ def test_the_search_reads_only_and_nothing_found_is_an_answer() -> None:
 def test_neither_the_running_nor_the_last_kernel_is_removed() -> None:
     running = OfferedKernel("kernel-default", "5.14.21-150500.55.52.1", True)
     other = OfferedKernel("kernel-default", "5.14.21-150500.53.2", True)
-    both = (running.release, other.release)
-    command = remove_kernel_command(other, RELEASE, both)
+    three = (running.release, other.release, "5.14.21-150500.55.7-default")
+    command = remove_kernel_command(other, RELEASE, three)
     assert command.argv == ("rpm", "--erase", "--", "kernel-default-5.14.21-150500.53.2")
     with pytest.raises(GateClosed, match="running"):
-        remove_kernel_command(running, RELEASE, both)
-    # the running one was started from elsewhere: the other is the last that can be booted
+        remove_kernel_command(running, RELEASE, three)
+    with pytest.raises(GateClosed, match="last"):
+        remove_kernel_command(other, RELEASE, three[:2])
+    # the running one was started from elsewhere
     with pytest.raises(GateClosed, match="last"):
         remove_kernel_command(other, "6.99-1-default", (other.release,))
 

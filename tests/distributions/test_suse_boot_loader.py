@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,15 @@ def test_the_plan_changes_files_then_the_menu_and_says_what_is_kept() -> None:
     assert MENU in repr(command)
 
 
-def test_the_remedy_gives_pbl_both_words_at_once() -> None:
+def test_the_remedy_gives_both_words_at_once_and_to_kdump_where_it_would_overwrite_them() -> None:
     line = "pbl --add-option 'crashkernel=512M,high crashkernel=72M,low' --config && reboot"
-    assert crashkernel_remedy(PAIR) == line
+    assert crashkernel_remedy(PAIR, by_kdump=False) == line
+    new = crashkernel_remedy(PAIR, by_kdump=True)
+    assert new.endswith(f" {KDUMP} && kdumptool commandline -u && reboot")
+    # the line does to the file what it says
+    script = new.partition(" && ")[0].removesuffix(f" {KDUMP}").replace("sed -i", "sed")
+    done = subprocess.run(["sh", "-c", script], input=NEW_KDUMP, capture_output=True, check=True)
+    assert b'KDUMP_CRASHKERNEL="crashkernel=512M,high crashkernel=72M,low"\n' in done.stdout
+    for version, by in (("15.5", "pbl "), ("16.0", "sed "), ("20261101", "sed ")):
+        suse = distribution_for(OsRelease("sles", (), version, None))
+        assert suse.crashkernel_remedy(PAIR).startswith(by)

@@ -68,6 +68,7 @@ SYSTEMS = (
     "sles-15/check",
     "opensuse-tumbleweed/check",
     "opensuse-tumbleweed/systemd-boot",
+    "sles-16/arm64",
     "ubuntu-24.04/use-kdump-0",
     "ubuntu-26.04/check",
 )
@@ -135,6 +136,18 @@ def test_entries_of_sdbootutil_that_ask_for_too_little_are_told_with_the_way_to_
     assert ended["error_name"] == "UnsupportedHost"
     assert "sdbootutil" in ended["error_text"]
     assert "kdumptool commandline -u" in ended["error_text"]
+
+
+def test_sles_16_on_arm64_with_a_reservation_that_is_too_small(ask: Ask) -> None:
+    found, _ = ask("sles-16/arm64")
+    # kernels named Image are found, and no second one is wanted
+    assert found["01", "kernels.second"]["status"] == "PASS"
+    assert found["02", "crashkernel.size"]["status"] == "PASS"
+    assert found["02", "crashkernel.configured"]["status"] == "FAIL"
+    assert found["03", "crashkernel.reserved"]["status"] == "FAIL"
+    assert "330 MiB" in found["03", "crashkernel.reserved"]["reason"]
+    # kdump's own setting goes first, or the service would put 128M back
+    assert "KDUMP_CRASHKERNEL" in found["02", "crashkernel.configured"]["remedy"]
 
 
 def test_case_3_use_kdump_0_with_a_green_service(ask: Ask) -> None:
