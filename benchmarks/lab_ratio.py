@@ -6,8 +6,8 @@
 The bare steps: install the same packages, set crashkernel=, update-grub, reboot, wait for another boot id, enable, stop
 and start the service, sysrq-c, wait again, copy the dump and compare digests, open it with drgn and, where it is
 installed, with crash. Both sides begin with a machine that was just started and answers. Prints seconds and the ratio
-(goal 1.05). Each side's load average stands beside its seconds: the guest is emulated where there is no KVM, and two rounds
-under different loads cannot be compared.
+(goal 1.05). Each side's load average stands beside its seconds: the guest is emulated where there is no KVM, and two
+sides under different loads cannot be compared.
 """
 
 from __future__ import annotations
