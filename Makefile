@@ -1,11 +1,11 @@
 # Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults,
-# test-flavours, bench, lock.
+# test-flavours, bench, support, lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-flavours bench lint lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults test-flavours bench support lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -66,6 +66,9 @@ test-flavours: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
 	$(BIN)/python benchmarks/lab_ratio.py
+
+support: $(STAMP)
+	$(BIN)/python tests/distributions/test_support.py
 
 lock: $(STAMP)
 	$(BIN)/pip install -q pip-tools

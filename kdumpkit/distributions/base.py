@@ -23,6 +23,7 @@ from kdumpkit.distributions.answers import (
     SizingFacts,
     SymbolPackages,
 )
+from kdumpkit.distributions.support import Support
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
@@ -36,6 +37,8 @@ class Distribution(ABC):
     family: ClassVar[str]
     #: values of ID (and, for clones, of ID_LIKE) that this class answers for
     ids: ClassVar[frozenset[str]] = frozenset()
+    #: how far the knowledge about each system of the family was proved
+    support: ClassVar[tuple[Support, ...]] = ()
     #: False where the kit has no knowledge of this family and changes nothing
     supported: ClassVar[bool] = True
 

@@ -29,6 +29,7 @@ from kdumpkit.distributions.crashkernel_sizes import recommend
 from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, grub_remedy
 from kdumpkit.distributions.kdump_tools_kexec import capture_files, kexec_load
 from kdumpkit.distributions.kdump_tools_settings import edit_kdump_tools
+from kdumpkit.distributions.support import Proof, Support
 from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts import grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
@@ -62,6 +63,9 @@ class Debian(Distribution):
 
     family: ClassVar[str] = "debian"
     ids: ClassVar[frozenset[str]] = frozenset({"debian", "ubuntu"})
+    support: ClassVar[tuple[Support, ...]] = (
+        Support("Debian 12, x86_64", "BIOS, GRUB, root on a partition", Proof.CRASHED, "debian"),
+    )
 
     @property
     def is_ubuntu(self) -> bool:

@@ -181,6 +181,11 @@ class Stage:
         """The unit that loads the capture kernel; "" on a host whose distribution the kit does not know."""
         return self.distribution.kdump_service().unit if self.distribution.supported else ""
 
+    @property
+    def crashkernel_wanted(self) -> str | None:
+        """The value that stage 02 made ready in this run; else the parameter's, else None: any reservation will do."""
+        return self.session.recall_value("crashkernel_wanted") or self.parameters.crashkernel or None
+
     def crashkernel_remedies(self, value: str | None) -> CrashkernelRemedies:
         """Lines to paste on this host; empty where the kit does not know its distribution or no value is wanted."""
         if not self.distribution.supported:
