@@ -154,7 +154,7 @@ def test_extra_lines_may_repeat_and_comments_say_nothing(kdumpctl: Kdumpctl, roo
 
 def test_what_only_newer_releases_know_is_wrong_use_before(kdumpctl: Kdumpctl) -> None:
     assert kdumpctl("get-default-crashkernel", flavour="el-bls").stdout == "1G-4G:192M,4G-64G:256M,64G-:512M\n"
-    for command in ("get-default-crashkernel", "reset-crashkernel", "estimate", "test"):
+    for command in ("get-default-crashkernel", "reset-crashkernel", "estimate", "rebuild", "test"):
         assert kdumpctl(command, status=1).stdout.startswith("Usage:")
     # on real machines it crashes the kernel: the lab has none
     assert "Usage:" in kdumpctl("test", status=1, flavour="el-bls").stdout
