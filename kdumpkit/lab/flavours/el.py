@@ -11,8 +11,9 @@ What is the lab's own, beside what ``debian`` and kdumpkit/lab/enterprise_linux.
 * The kernels are Debian's: ``uname -r`` says 6.1.0-NN-cloud-amd64 and the package that owns /boot/vmlinuz-<that> is
   kernel-6.1.0-NN.cloud.x86_64. ``crashkernel=auto`` reserves nothing on such a kernel; the first boot has no
   ``crashkernel=`` at all.
-* ``yum`` is dnf under that name; there is no ``dnf``, as on CentOS 7. A kernel's package carries its initramfs instead
-  of running dracut, and its scriptlets run ``grub2-mkconfig`` instead of ``new-kernel-pkg``. There is no ``grubby``.
+* ``yum`` is dnf under that name, with ``makecache fast`` as well; there is no ``dnf``, as on CentOS 7, and no
+  ``grubby``, unlike there. A kernel's package carries its initramfs instead of running dracut, and its scriptlets run
+  ``grub2-mkconfig`` instead of ``new-kernel-pkg``.
 * mkdumprd dumps to the root file system and refuses any other target. ``kdumpctl`` has no ``propagate``.
 * Network by ifupdown, no SELinux, no firewalld, no package beside those that kdump is about.
 """

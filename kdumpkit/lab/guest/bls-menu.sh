@@ -2,7 +2,8 @@
 # 10_linux of kdumpkit's lab on a system with boot entries. Debian's GRUB has no blscfg module: what is written into
 # grub.cfg here reads the entries at each boot, in GRUB's own script language. An entry is a GRUB script whose first
 # words are functions of it; `linux` and `initrd` are commands only once their module is loaded, which this GRUB does
-# not do by itself. Entries are sorted by name as text, the last one first.
+# not do by itself. Entries are sorted by name as text, the last one first. The default is handed on as a title: GRUB
+# 2.06 takes a name that begins with a digit, as most machine ids do, for the number of an entry.
 set -e
 prefix=/usr
 exec_prefix=/usr
@@ -38,6 +39,7 @@ function blscfg {
         set bls_initrd=""
         set bls_options=""
         source ($root)/boot/loader/entries/$bls_id.conf
+        if [ "$bls_id" = "$default" ]; then set default="$bls_title"; fi
         menuentry "$bls_title" --unrestricted --id "$bls_id" "$bls_linux" "$bls_initrd" "$bls_options" {
             insmod linux
             echo "Loading $2 ..."

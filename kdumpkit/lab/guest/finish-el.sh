@@ -124,15 +124,45 @@ END
 } > $work/crash.spec
 build crash
 
+if [ "$major" -ge 9 ]; then
+    install -m 755 $lab/grubby /usr/sbin/grubby
+    {
+        head_of grubby 8.40 1.lab "Edits boot entries"
+        cat << 'END'
+%install
+mkdir -p %{buildroot}/usr/sbin
+cp -p /usr/sbin/grubby %{buildroot}/usr/sbin/
+%files
+/usr/sbin/grubby
+END
+    } > $work/grubby.spec
+    build grubby
+    rpm --install --force-debian --justdb "$repository/grubby-8.40-1.lab.x86_64.rpm"
+fi
+
 createrepo_c --quiet $repository
-ln -s dnf-3 /usr/bin/yum
 ln -s dnf/dnf.conf /etc/yum.conf
-[ "$major" -ge 8 ] || rm -f /usr/bin/dnf
+if [ "$major" -ge 8 ]; then
+    ln -s dnf-3 /usr/bin/yum
+else
+    # CentOS 7 has no dnf, and its yum has a word that dnf does not know.
+    rm -f /usr/bin/dnf
+    cat > /usr/bin/yum << 'END'
+#!/bin/sh
+previous=
+for word in "$@"; do
+    shift
+    [ "$previous $word" = "makecache fast" ] || set -- "$@" "$word"
+    previous=$word
+done
+exec dnf-3 "$@"
+END
+    chmod 755 /usr/bin/yum
+fi
 yum --quiet makecache
 rpm -q $kernels
 
 if [ "$major" -ge 9 ]; then
-    install -m 755 $lab/grubby /usr/sbin/grubby
     rm -f /bin/kernel-install
     install -m 755 $lab/kernel-install /usr/bin/kernel-install
     for release in $(linux-version list | linux-version sort); do

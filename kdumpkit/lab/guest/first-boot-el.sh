@@ -28,6 +28,7 @@ END
 chmod 755 /usr/bin/grub2-editenv
 for name in script-check mkrelpath file mkimage; do ln -s grub-$name /usr/bin/grub2-$name; done
 ln -s grub-probe /usr/sbin/grub2-probe
+ln -s ../boot/grub2/grub.cfg /etc/grub2.cfg
 if [ "$major" -ge 9 ]; then
     mkdir -p /usr/lib/grub/lab
     mv /usr/sbin/grub2-mkconfig /usr/lib/grub/lab/grub-mkconfig

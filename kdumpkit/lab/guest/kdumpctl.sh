@@ -129,7 +129,7 @@ usage() {
     if [ "$major" -ge 9 ]; then
         say "Usage: $0 {estimate|start|stop|status|restart|reload|rebuild|reset-crashkernel|showmem|get-default-crashkernel}"
     else
-        echo "Usage: $0 {start|stop|status|restart|reload|rebuild|showmem}"
+        echo "Usage: $0 {start|stop|status|restart|reload|showmem}"
     fi
     exit 1
 }
@@ -141,7 +141,7 @@ case "$command" in
     stop) stop ;;
     restart) stop; start ;;
     reload) stop; start ;;
-    rebuild) check_config && rebuild ;;
+    rebuild) newer_only; check_config && rebuild ;;
     status)
         if is_loaded; then say "Kdump is operational"; else say "Kdump is not operational"; exit 3; fi ;;
     showmem) say "Reserved $(($(cat /sys/kernel/kexec_crash_size) >> 20))MB memory for crash kernel" ;;

@@ -1,12 +1,21 @@
 #!/bin/bash
-# mkdumprd of kdumpkit's lab: mkdumprd IMAGE KERNEL-VERSION writes the initial RAM disk of the capture kernel.
+# mkdumprd of kdumpkit's lab: mkdumprd [-f] IMAGE [KERNEL-VERSION] writes the initial RAM disk of the capture kernel.
 # Not dracut: busybox, makedumpfile, the modules that the root needs, and a short init of the lab's own. A dump goes
 # to the file system of the machine's root; any other target is refused here rather than forgotten in the capture.
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 CONFIG=/etc/kdump.conf
 LAB=/usr/lib/kdump
-image=$1 release=$2
+image= release=
+for word in "$@"; do
+    case "$word" in
+        # it always writes a new one
+        -f | --force | --rebuild) ;;
+        -*) echo "mkdumprd: unknown option $word" >&2; exit 1 ;;
+        *) if [ -z "$image" ]; then image=$word; else release=$word; fi ;;
+    esac
+done
+release=${release:-$(uname -r)}
 
 fail() { echo "mkdumprd: $*" >&2; exit 1; }
 configured() { awk -v key="$1" '$1 == key { $1 = ""; sub(/^ /, ""); sub(/[ \t]*#.*/, ""); print; exit }' $CONFIG; }
@@ -17,6 +26,7 @@ for target in raw nfs ssh ext2 ext3 ext4 xfs btrfs minix virtiofs; do
 done
 path=$(configured path)
 path=${path:-/var/crash}
+[ -n "$image" ] || fail "no image was named"
 collector=$(configured core_collector)
 collector=${collector:-makedumpfile -l --message-level 7 -d 31}
 failure=$(configured failure_action)
