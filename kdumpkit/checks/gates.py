@@ -58,6 +58,6 @@ def check_fits(survey: Survey, usage: MemoryUsage | Unknown | None = None) -> Fi
         bounds,
         usage,
         collector=collector,
-        keep_free_bytes=settings.keep_free_bytes,
+        keep_free_bytes=settings.keep_free_bytes or 0,
         keep_dumps=settings.keep_dumps,
     )

@@ -84,8 +84,8 @@ class KdumpSettings:
     command_line_remove: str | None = None
     kexec_arguments: str | None = None
     keep_dumps: int | None = None
-    #: what has to be left free on the target after a dump, else the dump is removed again (KDUMP_FREE_DISK_SIZE)
-    keep_free_bytes: int = 0
+    #: where less than this stays free on the target, the dump that was just saved is deleted; None: never
+    keep_free_bytes: int | None = None
     values: tuple[tuple[str, str], ...] = ()
     problems: tuple[SettingsProblem, ...] = ()
     records: tuple[int, ...] = ()
