@@ -35,7 +35,7 @@ class Parameters(BaseModel):
     transport: Literal["ssh", "local"] = Field("local", description="how the host is reached; a panic needs ssh")
     ssh_destination: str = Field("", description="what ssh is called with; empty: the host's name")
     ssh_config: str = Field("", description="an ssh_config file to use instead of your own; empty: your own")
-    mode: Mode = Field("check", description="check reads, plan shows, apply changes, rollback takes back")
+    mode: Mode = Field("check", description="check reads; plan shows, apply makes, rollback undoes changes")
     consent: str = Field("", description="the host's own name (uname -n): consent to reboot it and to crash it")
     crashkernel: str = Field(
         "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
@@ -46,7 +46,7 @@ class Parameters(BaseModel):
     )
     dump_level: int = Field(0, ge=0, le=31, description="pages left out of dumps, makedumpfile's -d; 0: as it is set")
     panic_policy: Literal["production", "test", "as-shipped"] = Field(
-        "production", description="panic sysctls that are right; as-shipped: any"
+        "production", description="which panic sysctls are right; as-shipped: any"
     )
     second_kernel: Literal["install", "keep"] = Field(
         "install", description="keep installs none where there is one kernel alone"

@@ -48,7 +48,7 @@ def up(flavour: Flavour = lab.DEFAULT_FLAVOUR) -> int:
 @app.command()
 def run(
     flavour: Flavour = lab.DEFAULT_FLAVOUR,
-    mode: Annotated[str, typer.Option(help="check, plan or apply; apply crashes the lab's kernel")] = "apply",
+    mode: Annotated[str, typer.Option(help="check, plan, apply or rollback; apply crashes the lab's kernel")] = "apply",
     resume: Annotated[bool, typer.Option("--resume", help="go on with the newest run that has no good end")] = False,
     symbols: Annotated[bool, typer.Option(help="fetch debug symbols of its kernel (283 MB, once)")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="leave the machine running afterwards")] = False,

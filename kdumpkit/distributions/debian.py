@@ -124,7 +124,9 @@ class Debian(Distribution):
         self._check_names(packages)
         if any(name.startswith(("linux-image-", "linux-modules-")) and not _is_symbols(name) for name in packages):
             return None
-        return _apt("remove", "--yes", "--", *packages, timeout_s=900)
+        # apt-get would take along what depends on them; dpkg refuses then
+        argv = ("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--remove", "--", *packages)
+        return command(*argv, timeout_s=900, as_root=True)
 
     def kernel_packages_command(self) -> Command:
         return command("apt-cache", "pkgnames", "linux-image-", timeout_s=120)

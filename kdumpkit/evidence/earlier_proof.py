@@ -7,6 +7,7 @@ from typing import Any
 
 from kdumpkit.errors import EvidenceError
 from kdumpkit.evidence.manifest import MANIFEST
+from kdumpkit.evidence.run_mode import mode_of_run
 from kdumpkit.evidence.transcript import TRANSCRIPT, Record, read_transcript
 from kdumpkit.evidence.verdict import judge
 
@@ -25,7 +26,7 @@ def find_earlier_proof(host_folder: Path, before: str) -> dict[str, Any] | None:
         return None
     runs = (d for d in host_folder.iterdir() if (d / TRANSCRIPT).is_file() and (d / MANIFEST).is_file())
     for folder in sorted(runs, key=lambda d: d.name, reverse=True):
-        if folder.name == before:
+        if folder.name == before or mode_of_run(folder) not in ("apply", None):
             continue
         try:
             proof = _proof_of(folder)

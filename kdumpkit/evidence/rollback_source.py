@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kdumpkit.errors import UsageError
+from kdumpkit.evidence.run_mode import mode_of_run
 from kdumpkit.evidence.transcript import TRANSCRIPT, Record, read_transcript
 
 #: the kinds of record that keep a change that was made, what a stage found to take back, and that it is taken back
@@ -29,8 +30,10 @@ def find_rollback_source(host_folder: Path, stage: str, named: str = "") -> dict
         )
     found: dict[str, Any] = {"run_id": "", "changes": [], "taken_back_by": "", "unfinished": []}
     for folder in reversed(runs):
-        records = read_transcript(folder) if folder.name == named or not named else ()
-        if (named and folder.name != named) or not any(record.kind == CHANGE for record in records):
+        if (named and folder.name != named) or mode_of_run(folder) not in ("apply", None):
+            continue
+        records = read_transcript(folder)
+        if not any(record.kind == CHANGE for record in records):
             continue
         own = [record for record in records if record.stage == stage]
         return {
@@ -48,6 +51,8 @@ def _folders(host_folder: Path) -> list[Path]:
 
 def _taken_back_by(runs: Sequence[Path], run_id: str, stage: str) -> str:
     for folder in runs:
+        if mode_of_run(folder) not in ("rollback", None):
+            continue
         for record in read_transcript(folder):
             if record.kind == TAKEN_BACK and record.stage == stage and record.data.get("run_id") == run_id:
                 return folder.name

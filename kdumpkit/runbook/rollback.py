@@ -38,10 +38,14 @@ class ChangingStage(Stage):
 
     @step
     def roll_back(self) -> StepReport:
-        """In ``mode: rollback``, what this stage changed in an earlier run is taken back; nothing in other modes."""
-        if self.parameters.mode != "rollback":
-            return StepReport("Taking back", conclusion=f"mode is {self.parameters.mode}: nothing is taken back")
-        return _roll_back(self)
+        """In ``mode: rollback``, what this stage changed in an earlier run is taken back; nothing in other modes.
+
+        In ``mode: plan`` it is shown, where ``rollback_run`` names the run.
+        """
+        mode = self.parameters.mode
+        if mode == "rollback" or (mode == "plan" and self.parameters.rollback_run):
+            return _roll_back(self)
+        return StepReport("Taking back", conclusion=f"mode is {mode}: nothing is taken back")
 
 
 def _roll_back(stage: Stage) -> StepReport:
@@ -54,9 +58,13 @@ def _roll_back(stage: Stage) -> StepReport:
         nothing = f"run {run_id} changed nothing in this stage" if run_id else "no run has changed this host"
         reason = f"{nothing}." if not by else f"Run {by} has taken back what run {run_id} changed in this stage."
         return StepReport(title, findings=(Finding(_ID, Status.PASS, reason[0].upper() + reason[1:]),))
-    stage.lock()
+    only_shown = stage.parameters.mode == "plan"
+    if not only_shown:
+        stage.lock()
     files = _read(stage, changes)
     plan = plan_rollback(run_id, changes, files, stage.parameters.host)
+    if only_shown:
+        return StepReport(title, plan=plan, conclusion="mode is plan: nothing was changed")
     expected = expected_after(changes, files)
     stage.session.note("intent", {"what": "rollback", "run_id": run_id, "plan": plan_as_json(plan)})
     applied = apply_plan(stage.target, plan, backup_suffix=stage.session.run_id)
@@ -80,7 +88,15 @@ def _roll_back(stage: Stage) -> StepReport:
         stays.append("dumps and kernels stay, and so do settings of removed packages until they are purged")
     done = tuple(_words(change) for change in plan.changes)
     conclusion = f"what stays: {'; '.join(stays)}" if stays else ""
-    return StepReport(title, facts=tuple(facts), plan=plan, done=done, findings=findings, conclusion=conclusion)
+    return StepReport(
+        title,
+        facts=tuple(facts),
+        plan=plan,
+        done=done,
+        undo=applied.undo_lines,
+        findings=findings,
+        conclusion=conclusion,
+    )
 
 
 def _words(change: Change) -> str:

@@ -64,6 +64,8 @@ def test_a_kernel_is_never_removed() -> None:
     symbols = DEBIAN.remove_command([f"linux-image-{RELEASE}-dbg"])
     assert symbols is not None
     assert symbols.argv[-1] == f"linux-image-{RELEASE}-dbg"
+    # what somebody else has installed on top is not taken along: dpkg refuses, where apt-get would remove it
+    assert "apt-get" not in symbols.argv
 
 
 OFFERED = """linux-image-6.1.0-56-cloud-amd64-dbg

@@ -92,6 +92,7 @@ def test_a_run_is_taken_back_byte_for_byte(host: Folder, tmp_path: Path, monkeyp
     assert "run r1" in report.findings[0].reason.lower()
     assert "256 MiB stay reserved" in report.findings[1].reason
     assert run.result().status is Status.WARN
+    assert len(report.undo) == 3
     # its lock is given back, and it is in the record that it was done
     assert not (host.root / "run/kdumpkit.lock").exists()
     own = read_transcript(tmp_path / "evidence/web01/r2")
@@ -131,6 +132,19 @@ def test_what_somebody_else_changed_stops_it_before_anything(
     with pytest.raises(GateClosed, match="changed by somebody else since") as caught:
         run.roll_back()
     assert "diff -u /var/backups/kdumpkit/r1/etc/default/grub /etc/default/grub" in str(caught.value.hint)
+    assert files(host) == before
+    assert not (host.root / "run/kdumpkit.lock").exists()
+
+
+def test_what_would_be_taken_back_can_be_seen_before(
+    host: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_something(stage(monkeypatch, tmp_path, "r1", mode="apply"), host)
+    before = files(host)
+    report = stage(monkeypatch, tmp_path, "r2", mode="plan", rollback_run="r1").roll_back()
+    assert report.plan is not None
+    assert len(report.plan.changes) == 3
+    assert (report.done, report.findings) == ((), ())
     assert files(host) == before
     assert not (host.root / "run/kdumpkit.lock").exists()
 
