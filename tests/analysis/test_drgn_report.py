@@ -219,7 +219,7 @@ def test_cut_off_packed_dump_says_both(tmp_path: Path) -> None:
     found = parse_drgn_report(out)
     assert found.dump.state == "truncated"
     assert "is cut off or damaged: gzip gave" in str(found.dump.unpacked)
-    (tmp_path / "vmcore").write_bytes(whole[:300])
+    (tmp_path / "vmcore").write_bytes(whole[:200])
     with pytest.raises(VmcoreIncomplete, match=r"gzip gave \d+ bytes and then stopped.*; vmcore starts like a kdump"):
         parse_drgn_report(report(tmp_path / "vmcore")[1])
 
