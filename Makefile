@@ -60,6 +60,7 @@ test-faults: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
 	$(BIN)/python benchmarks/lab_ratio.py
+	$(BIN)/python benchmarks/drgn_report.py
 
 lock: $(STAMP)
 	$(BIN)/pip install -q pip-tools
