@@ -69,6 +69,7 @@ test-kinds: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
 	$(BIN)/python benchmarks/lab_ratio.py
+	$(BIN)/python benchmarks/drgn_report.py
 
 support: $(STAMP)
 	$(BIN)/python tests/distributions/test_support.py

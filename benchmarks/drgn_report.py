@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What kdumpkit's drgn report of a dump costs, beside a minimal drgn script and the crash utility, in one run.
 
-    benchmarks/drgn_report.py VMCORE VMLINUX [ROUNDS]
+    benchmarks/drgn_report.py [VMCORE VMLINUX [ROUNDS]]
 
+Without arguments the newest dump below dumps/ is read, which `kdumpkit lab run` leaves there, with its symbols.
 Three processes take turns, ROUNDS times (5): `python -m kdumpkit.analysis.drgn_report`; benchmarks/drgn_minimal.py,
 which makes the same reads by drgn's helpers and nothing else; and one batch of crash with the same questions. Prints
 the median of their seconds and processor seconds. Exit status 1 where the report takes more than 1.2 times the minimal
@@ -61,11 +62,25 @@ class Side:
         return statistics.median(self.cpu_s)
 
 
+def newest_dump() -> list[str]:
+    """The newest dump below dumps/ whose symbols are on this machine, and those symbols."""
+    sys.path.insert(0, str(TOP))
+    from kdumpkit.analysis.symbols import find_vmlinux
+    from kdumpkit.vmcore.format import read_format
+
+    files = [path for path in (TOP / "dumps").rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+        info = read_format(path).vmcoreinfo
+        if info is not None and (vmlinux := find_vmlinux(info.build_id, info.release).path) is not None:
+            return [str(path), str(vmlinux)]
+    raise SystemExit("no dump with symbols lies below dumps/: kdumpkit lab run makes one")
+
+
 def main(arguments: list[str]) -> int:
-    if len(arguments) not in (2, 3):
+    if len(arguments) not in (0, 2, 3):
         print(__doc__, file=sys.stderr)
         return 2
-    vmcore, vmlinux = arguments[:2]
+    vmcore, vmlinux = arguments[:2] or newest_dump()
     rounds = int(arguments[2]) if len(arguments) > 2 else 5
     python = sys.executable
     ours = Side("report", [python, "-m", "kdumpkit.analysis.drgn_report", vmcore, "--vmlinux", vmlinux])

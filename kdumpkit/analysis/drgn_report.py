@@ -11,19 +11,17 @@ error), 2 wrong use.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdumpkit.analysis.drgn_session import DrgnSession, open_session
-from kdumpkit.analysis.sections import SECTIONS, Section
+from kdumpkit.analysis.drgn_session import open_session
+from kdumpkit.analysis.section_reading import read_sections
+from kdumpkit.analysis.sections import SECTIONS
 from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
-from kdumpkit.command import Command, explain_exit_status
+from kdumpkit.command import Command
 from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
 from kdumpkit.vmcore.architecture import foreign_architecture
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
@@ -71,7 +69,7 @@ def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
     document["dump"]["unpacked"] = None if unpacked is None else unpacked.reason
-    return document | _in_child(lambda: _read_sections(vmcore, info, vmlinux, found))
+    return document | read_sections(lambda: open_session(vmcore, info, vmlinux, found), SECTIONS, (vmcore, vmlinux))
 
 
 def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:
@@ -110,64 +108,6 @@ def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None
             "reason": "no vmlinux was given" if symbols is None else symbols.reason,
         },
     }
-
-
-def _read_sections(vmcore: Path, info: Vmcoreinfo, vmlinux: Path | None, found: Completeness) -> dict[str, Any]:
-    # drgn indexes symbols in threads, which wait for each other on the processor unless told otherwise
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # one dump, one document, and the process ends: what would be collected is not worth looking for
-    gc.disable()
-    try:
-        session = open_session(vmcore, info, vmlinux, found)
-    except KdumpkitError as error:
-        return _no_sections(error.message)
-    import drgn
-
-    sections = {section.name: _read_section(section, session, (vmcore, vmlinux)) for section in SECTIONS}
-    return {"drgn": drgn.__version__, "sections": sections}
-
-
-def _no_sections(reason: str) -> dict[str, Any]:
-    return {"drgn": None, "sections": {section.name: {"error": reason} for section in SECTIONS}}
-
-
-def _read_section(section: Section[Any], session: DrgnSession, paths: tuple[Path, Path | None]) -> dict[str, Any]:
-    try:
-        if section.needs_symbols:
-            session.require_symbols()
-        return asdict(section.read(session))
-    except KdumpkitError as error:
-        return {"error": error.message}
-    except Exception as error:  # any bytes may be in a dump; one section must not stop the others
-        said = f"{type(error).__name__}: {error}"
-        for path in paths:
-            said = said.replace(str(path), path.name) if path is not None else said
-        return {"error": f"this part of the dump cannot be read: {said[:500]}"}
-
-
-def _in_child(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``read`` gives, run in a child process; each section's error where the child dies."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        # nothing but the pipe may come out of here: no exit handlers, no buffers flushed twice
-        status = 1
-        try:
-            os.close(reading)
-            with os.fdopen(writing, "wb") as out:
-                out.write(json.dumps(read()).encode())
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        raw = answer.read()
-    _, status = os.waitpid(child, 0)
-    exit_status = os.waitstatus_to_exitcode(status)
-    if exit_status == 0:
-        content: dict[str, Any] = json.loads(raw)
-        return content
-    return _no_sections(f"the process in which drgn read the dump ended with {explain_exit_status(exit_status)}")
 
 
 def main(arguments: list[str]) -> int:

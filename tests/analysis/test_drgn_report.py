@@ -4,11 +4,9 @@ import dataclasses
 import gzip
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +15,7 @@ from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.crash_utility import crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.find_test_log import find_label
-from kdumpkit.analysis.sections import SECTIONS, Section, SectionError, panic
+from kdumpkit.analysis.sections import SECTIONS, SectionError, panic
 from kdumpkit.analysis.sections.crashed_task import CrashedTask
 from kdumpkit.analysis.sections.kernel_log import LogTail
 from kdumpkit.analysis.sections.loaded_modules import LoadedModules
@@ -120,21 +118,6 @@ def test_each_section_fails_alone(tmp_path: Path) -> None:
     assert found.vmcoreinfo.release == dumps.RELEASE
 
 
-def test_a_section_that_raises_does_not_stop_the_others() -> None:
-    def explode(session: Any) -> PanicMessage:
-        raise ValueError("damaged pointer in /secret/place/vmcore")
-
-    section = Section("panic", PanicMessage, explode, needs_symbols=False)
-    answer = drgn_report._read_section(section, None, (Path("/secret/place/vmcore"), None))  # type: ignore[arg-type]
-    assert answer == {"error": "this part of the dump cannot be read: ValueError: damaged pointer in vmcore"}
-
-
-def test_death_of_drgn_is_survived() -> None:
-    answer = drgn_report._in_child(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
-    assert set(answer["sections"]) == {section.name for section in SECTIONS}
-    assert "killed by signal 9" in answer["sections"]["tasks"]["error"]
-
-
 def test_mismatched_symbols_are_refused_before_drgn_starts(tmp_path: Path) -> None:
     vmlinux = tmp_path / "vmlinux"
     vmlinux.write_bytes(dumps.vmlinux("11" * 20))
@@ -219,7 +202,7 @@ def test_cut_off_packed_dump_says_both(tmp_path: Path) -> None:
     found = parse_drgn_report(out)
     assert found.dump.state == "truncated"
     assert "is cut off or damaged: gzip gave" in str(found.dump.unpacked)
-    (tmp_path / "vmcore").write_bytes(whole[:300])
+    (tmp_path / "vmcore").write_bytes(whole[:200])
     with pytest.raises(VmcoreIncomplete, match=r"gzip gave \d+ bytes and then stopped.*; vmcore starts like a kdump"):
         parse_drgn_report(report(tmp_path / "vmcore")[1])
 

@@ -23,7 +23,7 @@ class Process:
 
     pid: int
     command: str
-    #: in memory: its own pages, those of files, and shared memory. Counters of each CPU are not added
+    #: in memory: its own pages, those of files, and shared memory
     resident_bytes: int
     #: of them its own
     anonymous_bytes: int
@@ -64,7 +64,10 @@ def read_largest_processes(session: DrgnSession) -> LargestProcesses:
         files += max(0, counts(shared)) if shared is not None else 0
         found.append((anonymous + swapped + files, number, task, (files + anonymous, anonymous, swapped)))
     found.sort(reverse=True, key=lambda entry: entry[:2])
-    return LargestProcesses(len(found), tuple(_process(task, sizes, page) for _, _, task, sizes in found[:_MOST_SHOWN]))
+    # the order of counts that are not quite up to date is not quite the order of sizes
+    near = [_process(task, sizes, page) for _, _, task, sizes in found[: 2 * _MOST_SHOWN]]
+    near.sort(key=lambda process: -(process.resident_bytes + process.swapped_bytes))
+    return LargestProcesses(len(found), tuple(near[:_MOST_SHOWN]))
 
 
 def _counters(mm: Any) -> Any:
@@ -77,6 +80,14 @@ def _counters(mm: Any) -> Any:
 
 
 def _process(task: Any, pages: tuple[int, int, int], page: int) -> Process:
+    from drgn.helpers.linux.mm import task_rss
+
+    try:
+        # with what threads or CPUs still keep for themselves; too dear for all processes
+        exact = task_rss(task)
+        pages = (exact.total, exact.anon, exact.swap)
+    except Exception:  # a process that was ending, or counters of a form that is not known
+        pass
     try:
         adjustment = task.signal.oom_score_adj.value_()
     except AttributeError:

@@ -49,7 +49,7 @@ class RunQueue:
     clock_age_s: float | None
     #: since the soft-lockup watchdog's own task last ran here
     watchdog_age_s: float | None
-    #: longest first, at most 10
+    #: of the real-time and the fair class, not of deadline and sched_ext; longest first, at most 10
     waiting: tuple[QueuedTask, ...]
 
 

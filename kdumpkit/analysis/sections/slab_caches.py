@@ -65,7 +65,10 @@ def _count_slabs(cache: Any, nodes: Sequence[int]) -> int:
     # one record for each memory node
     total = 0
     for number in nodes:
-        node = cache.node[number]
+        try:
+            node = cache.node[number]
+        except AttributeError:
+            node = cache.per_node[number].node  # 7.x has more than one record for a node
         if not node:
             continue
         # SLUB and SLAB, each under the name that it has for it

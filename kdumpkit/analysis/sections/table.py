@@ -39,7 +39,7 @@ def seconds_text(seconds: float | None) -> str:
     """A time for people; "" where it is not known.
 
     >>> [seconds_text(s) for s in (0.0123, 3.21, 77.6, 4000, 200000, None)]
-    ['0.012 s', '3.2 s', '1 min 18 s', '1 h 7 min', '2 d 8 h', '']
+    ['0.012 s', '3.2 s', '1 min 18 s', '1 h 6 min', '2 d 7 h', '']
     """
     if seconds is None:
         return ""

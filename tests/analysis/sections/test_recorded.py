@@ -152,6 +152,9 @@ def test_slab_caches(report: CrashReport) -> None:
 def test_largest_processes(report: CrashReport) -> None:
     found = answer(report, largest_processes.SECTION)
     assert (found.largest[0].command, found.largest[0].pid) == ("systemd", 1)
+    # what crash's ps says of the two processes that it sees: 1676 and 1640 kB
+    sizes = {process.pid: process.resident_bytes >> 10 for process in found.largest}
+    assert (sizes[444], sizes[462]) == (1676, 1640)
     assert {process.command: process.oom_score_adjustment for process in found.largest}["sshd"] == -1000
 
 
