@@ -35,8 +35,8 @@ lab-ui: $(STAMP)
 	$(BIN)/kdumpkit lab up
 	$(BIN)/jupyter lab notebooks
 
-# what the tests talk to: a real sshd on loopback, a second shell, JupyterLab in a real browser, the lab
-TEST_PACKAGES := openssh-server openssh-client busybox-static chromium fonts-dejavu-core
+# what the tests talk to: a real sshd and debuginfod on loopback, a second shell, JupyterLab in a real browser, the lab
+TEST_PACKAGES := openssh-server openssh-client busybox-static chromium fonts-dejavu-core debuginfod gcc
 test-packages: $(STAMP)
 	@missing=; for package in $(TEST_PACKAGES); do \
 	  dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; done; \
@@ -49,7 +49,7 @@ test-packages: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; lab.install_requirements(print)'
 
 test: test-packages
-	KDUMPKIT_REQUIRE=lab,browser,sshd $(BIN)/python -m pytest
+	KDUMPKIT_REQUIRE=lab,browser,sshd,debuginfod $(BIN)/python -m pytest
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not lab and not browser'
@@ -59,6 +59,7 @@ test-faults: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
+	$(BIN)/python benchmarks/log_reader.py
 	$(BIN)/python benchmarks/lab_ratio.py
 
 lock: $(STAMP)

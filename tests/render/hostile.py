@@ -68,7 +68,11 @@ def figures() -> list[Figure]:
             "log-timeline",
             "The last 60 s of the log.",
             {
-                **{"begin_s": -60.0, "end_s": 0.0, "bins": [1, 2, 3] * 20, "lines": 120, "marks_left_out": 0},
+                "begin_s": -60.0,
+                "end_s": 0.0,
+                "bins": [1, 2, 3] * 20,
+                "lines": 120,
+                "marks_left_out": 0,
                 "marks": [[-9.5, "hang", "a task is blocked"], [0.0, "fatal", "a panic"]],
             },
         ),

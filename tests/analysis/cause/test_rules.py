@@ -446,6 +446,18 @@ CASES = [
         "arc.c:123",
     ),
     (
+        "lustre",
+        "LustreError: 12:0:(ldlm_lock.c:213:ldlm_lock_put()) ASSERTION( count > 0 ) failed: \n"
+        "Kernel panic - not syncing: LBUG\n"
+        + x86(
+            "", "", "dump_stack+0x1/0x2 panic+0x1/0x2 ldlm_lock_put+0x1/0x20@[ptlrpc]", taint=OE, modules="ptlrpc(OE)"
+        ),
+        "assertion.lustre",
+        LIKELY,
+        Origin.MODULE,
+        "ldlm_lock_put() of the module ptlrpc",
+    ),
+    (
         "KASAN",
         "BUG: KASAN: slab-use-after-free in widget_read+0x10/0x20 [widget]\nRead of size 8 at addr ffff888012345678 by "
         "task worker/44\n" + x86("", "", "dump_stack_lvl+0x1/0x2 kasan_report+0x1/0x2 widget_read+0x10/0x20@[widget]"),
