@@ -1,10 +1,10 @@
-# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, bench, lock.
+# Targets for users: demo, demo-replay, lab-ui, clean. For developers: test, test-fast, test-faults, bench, support, lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults bench lint lock clean
+.PHONY: help demo demo-replay lab-ui test test-packages test-fast test-faults bench support lock clean
 
 help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
@@ -61,6 +61,9 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
 	$(BIN)/python benchmarks/log_reader.py
 	$(BIN)/python benchmarks/lab_ratio.py
+
+support: $(STAMP)
+	$(BIN)/python tests/distributions/test_support.py
 
 lock: $(STAMP)
 	$(BIN)/pip install -q pip-tools

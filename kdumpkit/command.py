@@ -68,11 +68,13 @@ class CommandResult:
         """Itself, or :class:`CommandFailed` where the exit status is not an accepted one."""
         if self.ok:
             return self
-        said = (self.stderr or self.stdout).decode("utf-8", "replace").strip().splitlines()
+        text = (self.stderr or self.stdout).decode("utf-8", "replace")
+        said = text.strip().splitlines()
         raise CommandFailed(
             f"`{self.command.shown()}` ended with {explain_exit_status(self.exit_status)}"
             + (f": {said[-1][:300]}" if said else ""),
             f"run it by hand on the host: {shlex.join(self.command.argv)[:400]}",
+            text,
         )
 
 

@@ -118,7 +118,11 @@ class ReplayDivergence(EvidenceError):
 
 
 class CommandFailed(KdumpkitError):
-    pass
+    """``said`` is all that the command printed on standard error, or on standard output where that is empty."""
+
+    def __init__(self, message: str, hint: str = "", said: str = "") -> None:
+        super().__init__(message, hint)
+        self.said = cleaned(said)
 
 
 class FactError(KdumpkitError):

@@ -39,6 +39,11 @@ class Parameters(BaseModel):
     crashkernel: str = Field(
         "", description="the size or ranges to reserve, such as 256M; empty: what the kit recommends"
     )
+    dump_directory: str = Field("", description="where the host is to keep dumps; empty: where its settings say")
+    core_collector: str = Field(
+        "", description="command that the host is to write dumps with; empty: what its settings say"
+    )
+    dump_level: int = Field(0, ge=0, le=31, description="pages left out of dumps, makedumpfile's -d; 0: as it is set")
     load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
     vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
@@ -81,6 +86,13 @@ class Parameters(BaseModel):
     def _crashkernel_is_a_value(cls, value: str) -> str:
         if not _CRASHKERNEL.fullmatch(value):
             raise ValueError("the value alone, such as 256M or 2G-64G:256M,64G-:512M, without crashkernel= and spaces")
+        return value
+
+    @field_validator("dump_directory")
+    @classmethod
+    def _dump_directory_is_absolute(cls, value: str) -> str:
+        if value and (not value.startswith("/") or any(c.isspace() or c in "\"'\\$`*" for c in value)):
+            raise ValueError("an absolute path without spaces and quotes, such as /var/crash")
         return value
 
     @field_validator("ssh_destination")

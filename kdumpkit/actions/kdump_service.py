@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kdumpkit.actions.plan import Change, CommandChange, FileChange, Plan
 from kdumpkit.command import Command, command
+from kdumpkit.distributions.answers import SettingsWanted
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import GateClosed
 from kdumpkit.facts.systemd_unit import SystemdUnit
 
 
-def plan_switch_on(distribution: Distribution, settings: bytes | None) -> Plan:
-    """The plan that switches kdump on in the distribution's settings file. ``settings`` None: the file does not exist.
+def plan_settings(distribution: Distribution, files: Mapping[str, bytes], wanted: SettingsWanted) -> Plan:
+    """The plan after which the distribution's settings say what is wanted. ``files``: those that exist, by path.
 
     Switched off there, the service ends well and loads nothing, so its green state proves nothing.
     """
     path = distribution.kdump_service().settings_path
-    after = distribution.enabled_settings(settings)
-    title = f"switch kdump on in {path}"
-    if after == settings:
-        return Plan(title, (), f"kdump is switched on in {path}")
-    return Plan(title, (FileChange(path, settings, after),), "", ("it is read when the service starts",))
+    title = f"what {path} should say"
+    edits = distribution.edit_settings(files, wanted)
+    if not edits:
+        return Plan(title, (), f"{path} says so already")
+    changes = tuple(FileChange(edit.path, edit.before, edit.after) for edit in edits)
+    return Plan(title, changes, "", ("it is read when the service starts",))
 
 
 def plan_enable(distribution: Distribution, unit: SystemdUnit) -> Plan:

@@ -35,5 +35,7 @@ def plan_install(distribution: Distribution, packages: Sequence[str], *, refresh
     if undo is None:
         notes.append("a kernel is among them: it is added beside the others and is never removed by kdumpkit")
     else:
-        notes.append("packages that these bring along stay after an undo; `apt-get autoremove` lists them")
+        notes.append(
+            "packages that these bring along stay after an undo; the package manager lists them as no longer needed"
+        )
     return Plan(f"install {', '.join(names)}", changes, "", tuple(notes))

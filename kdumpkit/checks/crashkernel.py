@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
+from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.crashkernel import ReservationRequest, requested_reservation
-from kdumpkit.facts.grub import CommandLineWord, GrubDefaults
-from kdumpkit.facts.grub_cfg import GrubConfig, GrubEntry
+from kdumpkit.facts.grub import CommandLineWord
 from kdumpkit.facts.iomem import Iomem
-from kdumpkit.facts.kernel_command_line import KernelCommandLine, parse_kernel_command_line
+from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.reading import records_of
 from kdumpkit.facts.text import size_text
@@ -22,57 +23,70 @@ _SED_SPECIAL = re.compile(r"[][\\.*^$/&]")
 _BACKSLASHED = r"\\\g<0>"
 
 
+@dataclass(frozen=True)
+class CrashkernelRemedies:
+    """Lines to paste on this host: ``regenerate`` makes the menu anew, ``set_value`` asks for the wanted value."""
+
+    regenerate: str = ""
+    set_value: str = ""
+
+
+_NONE = CrashkernelRemedies()
+
+
 def check_crashkernel_tokens(
     command_line: KernelCommandLine | Unknown,
     iomem: Iomem | Unknown,
-    grub_defaults: GrubDefaults | Unknown,
+    boot_loader: BootLoader | Unknown,
     *,
     wanted: str | None = None,
     machine: str = "x86_64",
+    remedies: CrashkernelRemedies = _NONE,
 ) -> Finding:
     """``crashkernel.tokens``: which crashkernel= the running kernel obeys, and whether it is one and the wanted one."""
     id = "crashkernel.tokens"
     if isinstance(command_line, Unknown):
         return unknown_finding(id, "which crashkernel= the kernel was started with", command_line)
     values = command_line.values("crashkernel")
-    records = records_of(command_line, iomem, grub_defaults)
-    words = () if isinstance(grub_defaults, Unknown) else grub_defaults.crashkernel_words()
+    records = records_of(command_line, iomem, boot_loader)
+    words = () if isinstance(boot_loader, Unknown) else boot_loader.configured
     if not values:
         reason = "The kernel was started without crashkernel=, so no memory is reserved for a capture kernel."
         if words:
-            reason += f" {_named(words)} is configured: a reboot is needed, or update-grub was not run."
-        return Finding(id, Status.FAIL, reason, _set_remedy(wanted), records)
+            reason += f" {_named(words)} is configured: a reboot is needed, or the boot menu was not made from it."
+        return Finding(id, Status.FAIL, reason, remedies.set_value, records)
     ram_bytes = iomem.system_ram_bytes if isinstance(iomem, Iomem) else None
-    return _tokens_finding(id, values, words, ram_bytes, wanted, machine, records)
+    return _tokens_finding(id, values, words, ram_bytes, wanted, machine, remedies, records)
 
 
 def check_crashkernel_configured(
-    config: GrubConfig | Unknown,
-    entry: GrubEntry | None,
-    grub_defaults: GrubDefaults | Unknown,
+    boot_loader: BootLoader | Unknown,
     iomem: Iomem | Unknown,
     *,
     wanted: str | None = None,
     machine: str = "x86_64",
+    remedies: CrashkernelRemedies = _NONE,
 ) -> Finding:
-    """``crashkernel.configured``: what the generated grub.cfg will give the kernel of the next boot (``entry``)."""
+    """``crashkernel.configured``: what the entry of the next boot will really give its kernel."""
     id = "crashkernel.configured"
-    if isinstance(config, Unknown):
-        return unknown_finding(id, "what the boot menu gives the next kernel", config)
-    records = records_of(config, grub_defaults, iomem)
+    what = "what the boot menu gives the next kernel"
+    if isinstance(boot_loader, Unknown):
+        return unknown_finding(id, what, boot_loader)
+    entry = boot_loader.default
+    if isinstance(entry, Unknown):
+        return unknown_finding(id, what, entry)
+    records = records_of(boot_loader, iomem)
     if entry is None or entry.kernel_path is None:
-        reason = f"{config.path} has no Linux entry for the next boot."
-        return Finding(id, Status.FAIL, reason, "update-grub", records)
-    text = entry.command_line.encode("utf-8", "replace")
-    values = parse_kernel_command_line(text).values("crashkernel") if text.strip() else ()
-    words = () if isinstance(grub_defaults, Unknown) else grub_defaults.crashkernel_words()
+        reason = f"{boot_loader.path} has no Linux entry for the next boot."
+        return Finding(id, Status.FAIL, reason, remedies.regenerate, records)
+    values, words = entry.values("crashkernel"), boot_loader.configured
     if not values:
-        reason = f"The entry {entry.title!r} in {config.path} has no crashkernel=."
+        reason = f"The entry {entry.title!r} in {entry.path} has no crashkernel=."
         if words:
-            reason += f" {_named(words)} is configured and update-grub was not run."
-        return Finding(id, Status.FAIL, reason, "update-grub" if words else _set_remedy(wanted), records)
+            reason += f" {_named(words)} is configured, and the entry was not made from it."
+        return Finding(id, Status.FAIL, reason, remedies.regenerate if words else remedies.set_value, records)
     ram_bytes = iomem.system_ram_bytes if isinstance(iomem, Iomem) else None
-    return _tokens_finding(id, values, words, ram_bytes, wanted, machine, records)
+    return _tokens_finding(id, values, words, ram_bytes, wanted, machine, remedies, records)
 
 
 def _tokens_finding(
@@ -82,6 +96,7 @@ def _tokens_finding(
     ram_bytes: int | None,
     wanted: str | None,
     machine: str,
+    remedies: CrashkernelRemedies,
     records: tuple[int, ...],
 ) -> Finding:
     # without the size of RAM only a range cannot be decided; any other value does not depend on it
@@ -94,16 +109,16 @@ def _tokens_finding(
     origin = _origin_of(words, winner)
     if wanted is not None and not _same_request(request, wanted, values):
         reason = f"crashkernel={wanted} is wanted, and {shown} is given, of which crashkernel={winner}{origin} wins."
-        return Finding(id, Status.FAIL, reason, _removal_remedy(words, keep=wanted) or _set_remedy(wanted), records)
+        return Finding(id, Status.FAIL, reason, _removal_remedy(words, wanted, remedies) or remedies.set_value, records)
     if ram_bytes is None and ":" in winner:
         reason = f"It is not known what crashkernel={winner} reserves: the size of RAM could not be read."
         return Finding(id, Status.UNKNOWN, reason, "cat /proc/iomem as root", records)
     if request.size_bytes == 0:
-        return Finding(id, Status.FAIL, f"Nothing is reserved: {request.why}.", _set_remedy(wanted), records)
+        return Finding(id, Status.FAIL, f"Nothing is reserved: {request.why}.", remedies.set_value, records)
     if len(fixed) > 1 and not pair:
         sources = _named(words) if len(words) > 1 else shown
         reason = f"{len(values)} crashkernel= words are given ({sources}); {winner}{origin} wins."
-        return Finding(id, Status.WARN, reason, _removal_remedy(words, keep=winner), records)
+        return Finding(id, Status.WARN, reason, _removal_remedy(words, winner, remedies), records)
     return Finding(id, Status.PASS, f"{shown} is given: {request.why}.", "", records)
 
 
@@ -123,22 +138,16 @@ def _origin_of(words: Sequence[CommandLineWord], value: str) -> str:
     return f" from {found}" if found is not None else ""
 
 
-def _removal_remedy(words: Sequence[CommandLineWord], keep: str) -> str:
+def _removal_remedy(words: Sequence[CommandLineWord], keep: str, remedies: CrashkernelRemedies) -> str:
     # takes the other words out of the files that put them there
     others = [word for word in words if word.text != f"crashkernel={keep}"]
-    if not others or len(others) == len(words):
+    if not others or len(others) == len(words) or not remedies.regenerate:
         return ""
     commands = []
     for word in others:
         expression = "s/ *" + _SED_SPECIAL.sub(_BACKSLASHED, word.text) + "//"
         commands.append(f"sed -i {shlex.quote(expression)} {shlex.quote(word.origin.path)}")
-    return " && ".join([*commands, "update-grub", "reboot"])
-
-
-def _set_remedy(wanted: str | None) -> str:
-    words = " ".join(f"crashkernel={value}" for value in _wanted_values(wanted or "256M"))
-    line = shlex.quote(f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {words}"')
-    return f"echo {line} > /etc/default/grub.d/zz-kdumpkit.cfg && update-grub && reboot"
+    return " && ".join([*commands, remedies.regenerate, "reboot"])
 
 
 def _wanted_values(wanted: str) -> tuple[str, ...]:
@@ -153,6 +162,7 @@ def check_reservation(
     *,
     wanted: str | None = None,
     machine: str = "x86_64",
+    remedies: CrashkernelRemedies = _NONE,
 ) -> Finding:
     """``crashkernel.reserved``: memory that the kernel really set aside, against what is wanted.
 
@@ -187,7 +197,7 @@ def check_reservation(
             request = requested_reservation(command_line.values("crashkernel"), ram_bytes, machine)
             missing = "the kernel found no room for it (dmesg | grep -i crashkernel)"
             reason += f": {request.why}" + (f", and {missing}" if request.size_bytes else "")
-        return Finding(id, Status.FAIL, reason + ".", _set_remedy(wanted), records)
+        return Finding(id, Status.FAIL, reason + ".", remedies.set_value, records)
     if wanted is None:
         return Finding(id, Status.PASS, f"Reserved is {seen}.", "", records)
     if ram_bytes is None and ":" in wanted:
@@ -202,10 +212,10 @@ def check_reservation(
         reason = (
             f"Reserved is {seen}, less than the {size_text(request.size_bytes)} that crashkernel={wanted} stands for."
         )
-        return Finding(id, Status.FAIL, reason, _set_remedy(wanted), records)
+        return Finding(id, Status.FAIL, reason, remedies.set_value, records)
     if main_bytes > request.size_bytes:
         reason = (
             f"Reserved is {seen}, more than the {size_text(request.size_bytes)} that crashkernel={wanted} stands for."
         )
-        return Finding(id, Status.WARN, reason, _set_remedy(wanted), records)
+        return Finding(id, Status.WARN, reason, remedies.set_value, records)
     return Finding(id, Status.PASS, f"Reserved is {seen}, as crashkernel={wanted} asks.", "", records)

@@ -9,9 +9,7 @@ from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.unknown import Unknown
 
 
-def check_debug_symbols(
-    symbols: DebugSymbols | Unknown, *, install_command: str = "apt-get install linux-image-$(uname -r)-dbg"
-) -> Finding:
+def check_debug_symbols(symbols: DebugSymbols | Unknown, *, install_command: str) -> Finding:
     """``debug_symbols.match``: a vmlinux with the running kernel's build id is on the host.
 
     WARN where there is none: a dump is taken without, and symbols can be fetched later. FAIL where those that are

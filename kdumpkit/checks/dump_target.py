@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
-from kdumpkit.facts.dump_target import DumpTarget, DumpTargetKind
+from kdumpkit.facts.dump_target import DumpTarget
+from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.meminfo import Meminfo
 from kdumpkit.facts.mounts import DeviceKind, Mount
 from kdumpkit.facts.reading import records_of

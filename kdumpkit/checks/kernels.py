@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
-from kdumpkit.facts.grub import GrubEnvironment
-from kdumpkit.facts.grub_cfg import GrubConfig, default_entry
+from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.installed_kernels import InstalledKernels
 from kdumpkit.facts.reading import records_of
 from kdumpkit.facts.unknown import Unknown
@@ -44,30 +43,33 @@ def check_newest_is_running(kernels: InstalledKernels | Unknown) -> Finding:
 
 
 def check_running_is_default(
-    kernels: InstalledKernels | Unknown, config: GrubConfig | Unknown, environment: GrubEnvironment | Unknown
+    kernels: InstalledKernels | Unknown, boot_loader: BootLoader | Unknown, *, regenerate: str = ""
 ) -> Finding:
-    """``kernels.running_is_default``: the next boot starts the kernel that everything here was checked for."""
+    """``kernels.running_is_default``: the next boot starts the kernel that everything here was checked for.
+
+    ``regenerate`` is a line to paste that makes the menu anew.
+    """
     id = "kernels.running_is_default"
     what = "which kernel the next boot starts"
     if isinstance(kernels, Unknown):
         return unknown_finding(id, what, kernels)
-    if isinstance(config, Unknown):
-        return unknown_finding(id, what, config)
-    # without an environment block GRUB has no saved entry: only where it is needed does it matter that it was not read
-    if isinstance(environment, Unknown) and not environment.absent:
-        return unknown_finding(id, what, environment)
-    records = records_of(kernels, config, environment)
-    entry = default_entry(config, environment)
+    if isinstance(boot_loader, Unknown):
+        return unknown_finding(id, what, boot_loader)
+    entry = boot_loader.default
+    if isinstance(entry, Unknown):
+        return unknown_finding(id, what, entry)
+    records = records_of(kernels, boot_loader)
     if entry is None:
-        reason = f"The default entry {config.default!r} is not in {config.path}; GRUB would take its first entry."
-        return Finding(id, Status.WARN, reason, "grub-set-default 0 && update-grub", records)
-    if entry.kernel_release is None:
+        named = repr(boot_loader.default_name)
+        reason = f"The default entry {named} is not in {boot_loader.path}; the first entry would be taken."
+        return Finding(id, Status.WARN, reason, regenerate, records)
+    if entry.release is None:
         reason = f"The next boot starts {entry.title!r}, whose kernel {entry.kernel_path} tells no release."
         return Finding(id, Status.WARN, reason, "", records)
-    if entry.kernel_release not in {kernel.release for kernel in kernels.kernels}:
-        reason = f"The next boot would start {entry.kernel_release}, which is not installed in /boot."
-        return Finding(id, Status.FAIL, reason, "update-grub", records)
-    if entry.kernel_release != kernels.running_release:
-        reason = f"The next boot starts {entry.kernel_release} (entry {entry.position}), not {kernels.running_release}."
+    if entry.release not in {kernel.release for kernel in kernels.kernels}:
+        reason = f"The next boot would start {entry.release}, which is not installed in /boot."
+        return Finding(id, Status.FAIL, reason, regenerate, records)
+    if entry.release != kernels.running_release:
+        reason = f"The next boot starts {entry.release} (entry {entry.position}), not {kernels.running_release}."
         return Finding(id, Status.WARN, reason, "reboot, then check again", records)
-    return Finding(id, Status.PASS, f"The next boot starts {entry.kernel_release}, which is running.", "", records)
+    return Finding(id, Status.PASS, f"The next boot starts {entry.release}, which is running.", "", records)

@@ -11,8 +11,11 @@ from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 
 
-def check_loaded(kexec_crash: KexecCrash, *, load_command: str = "systemctl restart kdump-tools.service") -> Finding:
-    """``kexec.loaded``: a capture kernel is in place, by the kernel's word and nobody else's."""
+def check_loaded(kexec_crash: KexecCrash, *, unit: str = "") -> Finding:
+    """``kexec.loaded``: a capture kernel is in place, by the kernel's word and nobody else's.
+
+    ``unit`` is the service that loads it, for the remedy.
+    """
     id = "kexec.loaded"
     loaded, size = kexec_crash.loaded, kexec_crash.size_bytes
     if isinstance(loaded, Unknown):
@@ -26,7 +29,7 @@ def check_loaded(kexec_crash: KexecCrash, *, load_command: str = "systemctl rest
         return Finding(id, Status.FAIL, reason, "cat /proc/cmdline /sys/kernel/kexec_crash_size", kexec_crash.records)
     reserved = "" if isinstance(size, Unknown) else f", though {size_text(size)} is reserved for one"
     reason = f"No capture kernel is loaded (kexec_crash_loaded is 0){reserved}: a panic would leave no dump."
-    return Finding(id, Status.FAIL, reason, load_command, kexec_crash.records)
+    return Finding(id, Status.FAIL, reason, f"systemctl restart {unit}" if unit else "", kexec_crash.records)
 
 
 def check_load_allowed(kexec_crash: KexecCrash, firmware: Firmware | Unknown) -> Finding:

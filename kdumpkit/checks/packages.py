@@ -15,8 +15,8 @@ def check_packages(
     required: Sequence[str],
     optional: Sequence[str] = (),
     *,
-    install_command: str = "apt-get install",
-    repair_command: str = "dpkg --configure -a && apt-get -f install",
+    install_command: str,
+    repair_command: str,
 ) -> Finding:
     """``packages.installed``: FAIL for a required package that is missing, or any half installed one.
 

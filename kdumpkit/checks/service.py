@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.reading import records_of
 from kdumpkit.facts.systemd_unit import SystemdUnit
@@ -31,11 +31,11 @@ def check_service_enabled(unit: SystemdUnit | Unknown) -> Finding:
 
 
 def check_service_active(
-    unit: SystemdUnit | Unknown, kexec_crash: KexecCrash, settings: KdumpToolsSettings | Unknown | None = None
+    unit: SystemdUnit | Unknown, kexec_crash: KexecCrash, settings: KdumpSettings | Unknown | None = None
 ) -> Finding:
     """``service.active``: the service did its work. Active counts only with a capture kernel in place.
 
-    ``settings`` None: a distribution without kdump-tools' settings.
+    ``settings`` None: they were not looked at.
     """
     id = "service.active"
     if isinstance(unit, Unknown):
@@ -55,12 +55,11 @@ def check_service_active(
         return unknown_finding(id, f"whether {unit.name}, which is active, loaded anything", kexec_crash.loaded)
     if kexec_crash.loaded:
         return Finding(id, Status.PASS, f"{state}, and a capture kernel is loaded.", "", records)
-    if isinstance(settings, KdumpToolsSettings) and not settings.enabled:
-        given = "not set" if settings.use_kdump is None else settings.use_kdump or "empty"
-        reason = (
-            f"{state} and yet nothing is loaded: USE_KDUMP is {given} in {settings.path}, which makes it do nothing."
-        )
-        remedy = f"sed -i 's/^ *USE_KDUMP=.*/USE_KDUMP=1/' {settings.path} && systemctl restart {unit.name}"
-        return Finding(id, Status.FAIL, reason, remedy, records)
+    if isinstance(settings, KdumpSettings) and settings.switched_off and settings.switch is not None:
+        switch = settings.switch
+        given = "not set" if switch.value is None else switch.value or "empty"
+        why = f"{switch.name} is {given} in {settings.path}, which makes it do nothing"
+        reason = f"{state} and yet nothing is loaded: {why}."
+        return Finding(id, Status.FAIL, reason, switch.remedy, records)
     reason = f"{state} and yet no capture kernel is loaded (kexec_crash_loaded is 0)."
     return Finding(id, Status.FAIL, reason, f"journalctl -b -u {unit.name}; systemctl restart {unit.name}", records)

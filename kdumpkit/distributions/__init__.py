@@ -8,10 +8,15 @@ from kdumpkit.distributions.unsupported import Unsupported
 from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.unknown import Unknown
 
-__all__ = ["FAMILIES", "Distribution", "distribution_for"]
+__all__ = ["FAMILIES", "Distribution", "distribution_for", "families"]
 
 #: every family that the kit changes hosts of
 FAMILIES: tuple[type[Distribution], ...] = (Debian,)
+
+
+def families() -> tuple[str, ...]:
+    """The names of the families that the kit changes hosts of."""
+    return tuple(family.family for family in FAMILIES)
 
 
 def distribution_for(os_release: OsRelease | Unknown) -> Distribution:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kdumpkit.command import Command
@@ -31,8 +32,26 @@ class SymbolPackages:
     vmlinux_path: str
     #: one sentence: what to do where the archive that is set up does not have the package
     if_not_found: str
+    #: a line to paste on the host (or here) that installs the first of them
+    install: str
     #: shell lines for :attr:`if_not_found`; a person pastes them, the kit does not run them
     if_not_found_commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SizingFacts:
+    """What the size of a reservation depends on.
+
+    ``ram_bytes`` is System RAM in /proc/iomem, ``machine`` and ``release`` are those of uname. ``files`` are the boot
+    loader's files that exist, by path. ``estimate`` is what :meth:`Distribution.estimate_command` printed; None where
+    there is no such command or it failed.
+    """
+
+    ram_bytes: int
+    machine: str
+    release: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    estimate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,19 +74,6 @@ class CrashkernelRecommendation:
 
 
 @dataclass(frozen=True)
-class BootLoaderFiles:
-    """The files that decide over the kernel's command line.
-
-    ``settings`` are the files that a person edits, as paths or shell patterns in the order in which they take effect;
-    ``generated`` are those that the machine boots by, written anew by ``regenerate``.
-    """
-
-    settings: tuple[str, ...]
-    generated: tuple[str, ...]
-    regenerate: Command
-
-
-@dataclass(frozen=True)
 class FileEdit:
     """New content for one file. ``before`` None: it does not exist yet; ``after`` None: it is removed."""
 
@@ -78,54 +84,36 @@ class FileEdit:
 
 @dataclass(frozen=True)
 class BootLoaderEdit:
-    """The edits after which exactly one ``crashkernel=`` value is in force; no edits: it is so already."""
+    """The edits after which exactly one ``crashkernel=`` value is in force; no edits: the settings say so already.
+
+    ``commands`` are run after the edits, and also where only the menu is not what the settings say. ``rewrites`` are
+    the files that they write anew: those are kept before, and putting them back is the way back.
+    """
 
     #: the file that carries the value afterwards
     carrier: str
     edits: tuple[FileEdit, ...]
-    regenerate: Command
-    #: the files that ``regenerate`` writes
-    generated: tuple[str, ...]
+    commands: tuple[Command, ...]
+    rewrites: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class EntryCrashkernel:
-    """A boot entry and the ``crashkernel=`` values on its command line.
+class SettingsWanted:
+    """What the settings of kdump should say; None leaves alone what is there. ``enabled``: switched on as a whole."""
 
-    ``counts`` is False for entries that the edit is not meant to reach (recovery, entries that start no Linux).
-    """
-
-    title: str
-    release: str | None
-    values: tuple[str, ...]
-    counts: bool
-
-
-@dataclass(frozen=True)
-class ReadBack:
-    """What the generated boot-loader files really carry, against what was asked for."""
-
-    wanted: tuple[str, ...]
-    entries: tuple[EntryCrashkernel, ...]
-
-    @property
-    def differing(self) -> tuple[EntryCrashkernel, ...]:
-        """Entries that count and do not carry exactly the wanted values."""
-        return tuple(entry for entry in self.entries if entry.counts and entry.values != self.wanted)
-
-    @property
-    def ok(self) -> bool:
-        """True where at least one entry counts and each of them carries exactly what was asked for."""
-        return any(entry.counts for entry in self.entries) and not self.differing
+    enabled: bool = True
+    directory: str | None = None
+    collector: str | None = None
+    dump_level: int | None = None
 
 
 @dataclass(frozen=True)
 class KdumpService:
-    """The distribution's kdump: its unit, the unit that runs in the capture kernel, and its settings file."""
+    """The distribution's kdump: its unit, the unit that runs in the capture kernel (None: none), its settings file."""
 
     unit: str
-    capture_unit: str
+    capture_unit: str | None
     settings_path: str
     #: what loads and unloads the capture kernel by the distribution's own tool
     load: Command

@@ -12,17 +12,19 @@ from typing import ClassVar
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
-    BootLoaderFiles,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
+    FileEdit,
     KdumpService,
     KexecLoad,
     PackageNeed,
-    ReadBack,
+    SettingsWanted,
+    SizingFacts,
     SymbolPackages,
 )
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.distributions.support import Support
+from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.survey import SurveyRequest
@@ -35,6 +37,8 @@ class Distribution(ABC):
     family: ClassVar[str]
     #: values of ID (and, for clones, of ID_LIKE) that this class answers for
     ids: ClassVar[frozenset[str]] = frozenset()
+    #: how far the knowledge about each system of the family was proved
+    support: ClassVar[tuple[Support, ...]] = ()
     #: False where the kit has no knowledge of this family and changes nothing
     supported: ClassVar[bool] = True
 
@@ -50,7 +54,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def survey_request(self, release: str | None = None) -> SurveyRequest:
-        """The packages, programs and units to ask a host of this family for; ``release``: its running kernel."""
+        """What to ask a host of this family for, and how its files are read; ``release``: its running kernel."""
 
     @abstractmethod
     def package_needs(self) -> tuple[PackageNeed, ...]:
@@ -59,6 +63,14 @@ class Distribution(ABC):
     @abstractmethod
     def install_commands(self, packages: Sequence[str], *, refresh: bool = True) -> tuple[Command, ...]:
         """Commands that install these, upgrade nothing and remove nothing. ``refresh``: fetch lists first."""
+
+    @abstractmethod
+    def install_remedy(self, packages: Sequence[str]) -> str:
+        """A line to paste on the host that installs these."""
+
+    @abstractmethod
+    def repair_remedy(self) -> str:
+        """A line to paste on the host where packages are only half installed."""
 
     @abstractmethod
     def remove_command(self, packages: Sequence[str]) -> Command | None:
@@ -85,31 +97,33 @@ class Distribution(ABC):
 
     # Reservation and boot loader
 
-    @abstractmethod
-    def recommend_crashkernel(
-        self, ram_bytes: int, machine: str, packaged_value: str | None = None
-    ) -> CrashkernelRecommendation:
-        """The right ``crashkernel=`` for this RAM (System RAM in /proc/iomem) and machine (``uname -m``).
-
-        ``packaged_value`` is what the installed package sets; None: not installed, its default for this version is
-        taken.
-        """
+    def estimate_command(self) -> Command | None:
+        """The distribution's own estimator of the reservation, where it has one that changes nothing; else None."""
+        return None
 
     @abstractmethod
-    def boot_loader_files(self) -> BootLoaderFiles:
-        """Every file that takes part in the command line of the next boot."""
+    def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
+        """The right ``crashkernel=`` for this RAM and machine, by the distribution's own rule."""
+
+    def knows_crashkernel_auto(self) -> bool:
+        """True where the kernels of this release understand ``crashkernel=auto``."""
+        return False
 
     @abstractmethod
     def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:
         """The edits after which ``value`` and no other token is in force.
 
-        ``files`` are those of :meth:`boot_loader_files`.settings that exist, by path. Raises GateClosed where a file is
-        written in a way that cannot be edited safely, ParameterError for a value that is not one.
+        ``files`` are those of the survey request's ``boot_loader_paths`` that exist, by path. Raises GateClosed where a
+        file is written in a way that cannot be edited safely, ParameterError for a value that is not one.
         """
 
     @abstractmethod
-    def read_back_crashkernel(self, generated: Mapping[str, bytes], value: str) -> ReadBack:
-        """What the generated files carry for each boot entry, against ``value``."""
+    def regenerate_remedy(self) -> str:
+        """A line to paste that brings the boot menu in line with its settings."""
+
+    @abstractmethod
+    def crashkernel_remedy(self, value: str) -> str:
+        """A line to paste that makes the next boot ask for ``value`` (one or more tokens), and reboots."""
 
     # Service and loading
 
@@ -117,11 +131,15 @@ class Distribution(ABC):
     def kdump_service(self) -> KdumpService: ...
 
     @abstractmethod
-    def enabled_settings(self, content: bytes | None) -> bytes:
-        """The settings file with kdump switched on; the same bytes where it is on. None: there is no file yet."""
+    def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
+        """The edits after which the settings say what is wanted; () where they do.
+
+        ``files`` are those of the survey request's ``settings_paths`` that exist. Raises ParameterError for a value
+        that the file cannot hold, GateClosed where the file is written in a way that cannot be edited safely.
+        """
 
     @abstractmethod
-    def capture_files(self, release: str, settings: KdumpToolsSettings | None = None) -> CaptureFiles:
+    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
         """The kernel and kdump initramfs for this release, by the settings where they name them."""
 
     @abstractmethod
@@ -133,7 +151,7 @@ class Distribution(ABC):
         command_line: KernelCommandLine,
         root: str | None,
         signed: bool,
-        settings: KdumpToolsSettings | None = None,
+        settings: KdumpSettings | None = None,
     ) -> KexecLoad:
         """An explicit ``kexec -p`` by the distribution's own rules.
 

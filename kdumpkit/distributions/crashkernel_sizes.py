@@ -25,10 +25,10 @@ LEAST_BYTES: dict[str, tuple[tuple[int, int], ...]] = {
 LEAST_SOURCE = "kdump-utils 1.0.61, kdump-lib.sh (RHEL 9 and 10)"
 
 
-def crashkernel_tokens(value: str) -> tuple[str, ...]:
+def crashkernel_tokens(value: str, *, auto: bool = False) -> tuple[str, ...]:
     """The tokens of a ``crashkernel`` setting: one, or a pair of one ``,high`` and one ``,low`` with a blank between.
 
-    Raises ParameterError for what the kernel would refuse or does not know.
+    ``auto``: the kernel knows ``crashkernel=auto``. Raises ParameterError for what it would refuse or does not know.
     """
     hint = "give a size such as 256M, 512M-:192M, 1G-4G:192M,4G-:256M, or the pair 512M,high 128M,low"
     tokens = tuple(word.removeprefix("crashkernel=") for word in value.split())
@@ -39,6 +39,8 @@ def crashkernel_tokens(value: str) -> tuple[str, ...]:
     except ParseError as error:
         raise ParameterError(error.message, hint) from error
     kinds = [found.kind for found in parsed]
+    if auto and kinds == [CrashkernelKind.AUTO]:
+        return tokens
     if CrashkernelKind.AUTO in kinds:
         raise ParameterError(
             "crashkernel=auto is known only to Red Hat's kernels before RHEL 9; any other kernel reserves "

@@ -13,27 +13,33 @@ from kdumpkit.command import Command, command
 from kdumpkit.distributions import kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
-    BootLoaderFiles,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
+    FileEdit,
     KdumpService,
     KexecLoad,
     PackageNeed,
-    ReadBack,
+    SettingsWanted,
+    SizingFacts,
     SymbolPackages,
 )
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.crashkernel_sizes import recommend
-from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, read_back_grub
-from kdumpkit.distributions.kdump_tools_kexec import KDUMP_DIRECTORY, capture_files, kexec_load
+from kdumpkit.distributions.grub_crashkernel import GrubLayout, edit_grub_settings, grub_remedy
+from kdumpkit.distributions.kdump_tools_kexec import capture_files, kexec_load
+from kdumpkit.distributions.kdump_tools_settings import edit_kdump_tools
+from kdumpkit.distributions.support import Proof, Support
 from kdumpkit.errors import ParameterError, UnsupportedHost
+from kdumpkit.facts import grub, grub_cfg
+from kdumpkit.facts.boot_loader import grub_boot_loader_from
 from kdumpkit.facts.installed_kernels import version_key
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.kdump_tools import PATH as SETTINGS
+from kdumpkit.facts.kdump_tools import kdump_tools_settings_from
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.survey import SurveyRequest
 
-SETTINGS = "/etc/default/kdump-tools"
 PACKAGED_DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
 GRUB = GrubLayout(
     settings="/etc/default/grub",
@@ -49,9 +55,7 @@ _BY_RAM = "2G-4G:320M,4G-32G:512M,32G-64G:1024M,64G-128G:2048M,128G-:4096M"
 
 _PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_-]*")
-_USE_KDUMP = re.compile(rb"^[ \t]*(?:export[ \t]+)?USE_KDUMP[ \t]*=.*$", re.MULTILINE)
-#: a line that a shell takes as "on"; a blank around the = or a carriage return in the end would make it fail
-_IS_ON = re.compile(rb"[ \t]*(?:export[ \t]+)?USE_KDUMP=(?:1|\"1\"|'1')[ \t]*(?:;?[ \t]+#.*)?")
+_PACKAGED_VALUE = re.compile(rb"crashkernel=([^\s\"']+)")
 
 
 class Debian(Distribution):
@@ -59,6 +63,9 @@ class Debian(Distribution):
 
     family: ClassVar[str] = "debian"
     ids: ClassVar[frozenset[str]] = frozenset({"debian", "ubuntu"})
+    support: ClassVar[tuple[Support, ...]] = (
+        Support("Debian 12, x86_64", "BIOS, GRUB, root on a partition", Proof.CRASHED, "debian"),
+    )
 
     @property
     def is_ubuntu(self) -> bool:
@@ -74,6 +81,10 @@ class Debian(Distribution):
             programs=("kexec", "kdump-config", "makedumpfile", "update-grub", "mkinitramfs", "crash", "setsid"),
             units=("kdump-tools.service", "kdump-tools-dump.service", "kexec-load.service"),
             dump_directory="/var/crash",
+            settings_paths=(SETTINGS,),
+            parse_settings=kdump_tools_settings_from,
+            boot_loader_paths=(*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS),
+            parse_boot_loader=grub_boot_loader_from,
         )
 
     def package_needs(self) -> tuple[PackageNeed, ...]:
@@ -100,6 +111,12 @@ class Debian(Distribution):
             options += ["-o", option]
         commands.append(_apt("install", *options, "--", *packages, timeout_s=1800))
         return tuple(commands)
+
+    def install_remedy(self, packages: Sequence[str]) -> str:
+        return f"apt-get install {' '.join(packages)}"
+
+    def repair_remedy(self) -> str:
+        return "dpkg --configure -a && apt-get -f install"
 
     def remove_command(self, packages: Sequence[str]) -> Command | None:
         self._check_names(packages)
@@ -135,6 +152,7 @@ class Debian(Distribution):
                 vmlinux,
                 "the package is in the same archive (main) as the kernel, and leaves it with the kernel: "
                 "refresh the package lists, or take it from Debian's snapshot archive by the kernel's exact version",
+                self.install_remedy((f"linux-image-{release}-dbg",)),
                 ("apt-get update", f"apt-get install --yes linux-image-{release}-dbg"),
             )
         return SymbolPackages(
@@ -143,6 +161,7 @@ class Debian(Distribution):
             vmlinux,
             "debug symbols are in an archive of their own, ddebs, which has to be added and is some days behind "
             "the kernels",
+            self.install_remedy((f"linux-image-unsigned-{release}-dbgsym",)),
             (
                 "apt-get install --yes ubuntu-dbgsym-keyring",
                 'for part in "" -updates; do echo "deb http://ddebs.ubuntu.com $(lsb_release -cs)$part main '
@@ -162,13 +181,13 @@ class Debian(Distribution):
 
     # Reservation and boot loader
 
-    def recommend_crashkernel(
-        self, ram_bytes: int, machine: str, packaged_value: str | None = None
-    ) -> CrashkernelRecommendation:
-        if packaged_value is not None:
-            return recommend(ram_bytes, machine, packaged_value, PACKAGED_DROP_IN, self.name)
-        value, source = self._default_crashkernel(machine)
-        return recommend(ram_bytes, machine, value, source, self.name)
+    def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
+        packaged = _PACKAGED_VALUE.findall(sizing.files.get(PACKAGED_DROP_IN, b""))
+        if packaged:
+            value, source = packaged[-1].decode("ascii", "replace"), PACKAGED_DROP_IN
+        else:
+            value, source = self._default_crashkernel(sizing.machine)
+        return recommend(sizing.ram_bytes, sizing.machine, value, source, self.name)
 
     def _default_crashkernel(self, machine: str) -> tuple[str, str]:
         version = _numbers(self.os_release.version_id or "")
@@ -184,9 +203,6 @@ class Debian(Distribution):
             return "384M-:128M", "kdump-tools before 1:1.9, /etc/default/grub.d/kdump-tools.cfg"
         return "512M-:192M", "kdump-tools 1:1.9 and later, /etc/default/grub.d/kdump-tools.cfg"
 
-    def boot_loader_files(self) -> BootLoaderFiles:
-        return BootLoaderFiles((GRUB.settings, f"{GRUB.directory}/*.cfg"), GRUB.generated, GRUB.regenerate)
-
     def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:
         if GRUB.settings not in files:
             raise UnsupportedHost(
@@ -197,8 +213,11 @@ class Debian(Distribution):
             )
         return edit_grub_settings(GRUB, files, value)
 
-    def read_back_crashkernel(self, generated: Mapping[str, bytes], value: str) -> ReadBack:
-        return read_back_grub(GRUB, generated, value)
+    def regenerate_remedy(self) -> str:
+        return GRUB.regenerate.shown()
+
+    def crashkernel_remedy(self, value: str) -> str:
+        return grub_remedy(GRUB, value)
 
     # Service and loading
 
@@ -212,24 +231,10 @@ class Debian(Distribution):
             command("kdump-config", "unload", timeout_s=60, as_root=True),
         )
 
-    def enabled_settings(self, content: bytes | None) -> bytes:
-        if content is None:
-            lines = (
-                "USE_KDUMP=1",
-                f"KDUMP_KERNEL={KDUMP_DIRECTORY}/vmlinuz",
-                f"KDUMP_INITRD={KDUMP_DIRECTORY}/initrd.img",
-                'KDUMP_COREDIR="/var/crash"',
-            )
-            return "".join(f"{line}\n" for line in lines).encode()
-        found = list(_USE_KDUMP.finditer(content))
-        if not found:
-            return content + (b"" if content.endswith(b"\n") or not content else b"\n") + b"USE_KDUMP=1\n"
-        last = found[-1]
-        if _IS_ON.fullmatch(last.group()):
-            return content
-        return content[: last.start()] + b"USE_KDUMP=1" + content[last.end() :]
+    def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
+        return edit_kdump_tools(files.get(SETTINGS), wanted)
 
-    def capture_files(self, release: str, settings: KdumpToolsSettings | None = None) -> CaptureFiles:
+    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
         self._check_release(release)
         return capture_files(release, settings)
 
@@ -241,7 +246,7 @@ class Debian(Distribution):
         command_line: KernelCommandLine,
         root: str | None,
         signed: bool,
-        settings: KdumpToolsSettings | None = None,
+        settings: KdumpSettings | None = None,
     ) -> KexecLoad:
         files = self.capture_files(release, settings)
         return kexec_load(self.name, files, release, machine, command_line, root, signed, settings)

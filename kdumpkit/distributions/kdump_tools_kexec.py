@@ -10,7 +10,7 @@ import shlex
 from kdumpkit.command import Command, command
 from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
 from kdumpkit.errors import GateClosed, ParameterError
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 
 KDUMP_DIRECTORY = "/var/lib/kdump"
@@ -25,11 +25,11 @@ APPEND = {
 REMOVED = frozenset({"crashkernel", "hugepages", "hugepagesz", "abm"})
 
 
-def capture_files(release: str, settings: KdumpToolsSettings | None) -> CaptureFiles:
+def capture_files(release: str, settings: KdumpSettings | None) -> CaptureFiles:
     """The files for this release; the links in /var/lib/kdump are resolved: they follow the one loaded last."""
     links = (f"{KDUMP_DIRECTORY}/vmlinuz", f"{KDUMP_DIRECTORY}/initrd.img")
     kernel = settings.kernel if settings and settings.kernel else links[0]
-    initramfs = settings.initrd if settings and settings.initrd else links[1]
+    initramfs = settings.initramfs if settings and settings.initramfs else links[1]
     return CaptureFiles(
         f"/boot/vmlinuz-{release}" if kernel == links[0] else kernel,
         f"{KDUMP_DIRECTORY}/initrd.img-{release}" if initramfs == links[1] else initramfs,
@@ -47,7 +47,7 @@ def kexec_load(
     command_line: KernelCommandLine,
     root: str | None,
     signed: bool,
-    settings: KdumpToolsSettings | None,
+    settings: KdumpSettings | None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdump-config would make. See ``Distribution.kexec_load``."""
     kernel = files.kernel
@@ -95,7 +95,7 @@ def _capture_command_line(
     machine: str,
     command_line: KernelCommandLine,
     root: str | None,
-    settings: KdumpToolsSettings | None,
+    settings: KdumpSettings | None,
     reasons: list[str],
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     # the line, the words that were left out of the running one, and those that were added

@@ -8,19 +8,22 @@ from typing import NoReturn
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
-    BootLoaderFiles,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
+    FileEdit,
     KdumpService,
     KexecLoad,
     PackageNeed,
-    ReadBack,
+    SettingsWanted,
+    SizingFacts,
     SymbolPackages,
 )
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import UnsupportedHost
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts import grub, grub_cfg
+from kdumpkit.facts.boot_loader import grub_boot_loader_from
+from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.survey import SurveyRequest
 
@@ -32,7 +35,7 @@ STILL_WORKS = (
 
 
 class Unsupported(Distribution):
-    """Refuses; only :meth:`survey_request` answers, with nothing to ask for, so that the generic facts can be read."""
+    """Refuses; only :meth:`survey_request` answers, with what is the same on every Linux."""
 
     family = "unsupported"
     supported = False
@@ -47,12 +50,22 @@ class Unsupported(Distribution):
         )
 
     def survey_request(self, release: str | None = None) -> SurveyRequest:
-        return SurveyRequest()
+        return SurveyRequest(
+            programs=("kexec", "makedumpfile", "crash"),
+            boot_loader_paths=(*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS),
+            parse_boot_loader=grub_boot_loader_from,
+        )
 
     def package_needs(self) -> tuple[PackageNeed, ...]:
         self.refuse("which packages kdump needs")
 
     def install_commands(self, packages: Sequence[str], *, refresh: bool = True) -> tuple[Command, ...]:
+        self.refuse("how packages are installed")
+
+    def install_remedy(self, packages: Sequence[str]) -> str:
+        self.refuse("how packages are installed")
+
+    def repair_remedy(self) -> str:
         self.refuse("how packages are installed")
 
     def remove_command(self, packages: Sequence[str]) -> Command | None:
@@ -70,27 +83,25 @@ class Unsupported(Distribution):
     def symbol_fetch_command(self, package: str, directory: str) -> Command:
         self.refuse("how a symbol package is downloaded")
 
-    def recommend_crashkernel(
-        self, ram_bytes: int, machine: str, packaged_value: str | None = None
-    ) -> CrashkernelRecommendation:
+    def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
         self.refuse("which crashkernel= is right")
-
-    def boot_loader_files(self) -> BootLoaderFiles:
-        self.refuse("which files decide over the kernel's command line")
 
     def edit_crashkernel(self, files: Mapping[str, bytes], value: str) -> BootLoaderEdit:
         self.refuse("how crashkernel= is set")
 
-    def read_back_crashkernel(self, generated: Mapping[str, bytes], value: str) -> ReadBack:
-        self.refuse("which boot entries count")
+    def regenerate_remedy(self) -> str:
+        self.refuse("how the boot menu is generated")
+
+    def crashkernel_remedy(self, value: str) -> str:
+        self.refuse("how crashkernel= is set")
 
     def kdump_service(self) -> KdumpService:
         self.refuse("which service loads the capture kernel")
 
-    def enabled_settings(self, content: bytes | None) -> bytes:
+    def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         self.refuse("where kdump is switched on")
 
-    def capture_files(self, release: str, settings: KdumpToolsSettings | None = None) -> CaptureFiles:
+    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
         self.refuse("where the kdump initramfs is")
 
     def kexec_load(
@@ -101,7 +112,7 @@ class Unsupported(Distribution):
         command_line: KernelCommandLine,
         root: str | None,
         signed: bool,
-        settings: KdumpToolsSettings | None = None,
+        settings: KdumpSettings | None = None,
     ) -> KexecLoad:
         self.refuse("which command line its capture kernel needs")
 

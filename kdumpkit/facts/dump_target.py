@@ -5,25 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kdumpkit.command import Command
 from kdumpkit.errors import ParseError
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings
 from kdumpkit.facts.mounts import Mount, Mounts
 from kdumpkit.facts.reading import answered, record_numbers, records_of
 from kdumpkit.facts.text import decimal, decoded, excerpt
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
-
-
-class DumpTargetKind(StrEnum):
-    """By which way a dump leaves the capture kernel."""
-
-    LOCAL = "local"
-    NFS = "nfs"
-    SSH = "ssh"
-    FTP = "ftp"
 
 
 @dataclass(frozen=True)
@@ -46,8 +36,8 @@ class FileSystemSpace:
 class DumpTarget:
     """``directory`` is where dumps lie (None: the settings that name it are not known).
 
-    ``remote`` is the server of a network target, None for a local one. ``directory_exists`` False: it is made in
-    ``mount`` when kdump-tools starts.
+    ``remote`` is the server of a network target or the device of a raw one, None for a local one. ``directory_exists``
+    False: it is made in ``mount`` when the service starts.
     """
 
     kind: DumpTargetKind
@@ -91,31 +81,22 @@ def parse_df(data: bytes, asked: Sequence[str]) -> dict[str, FileSystemSpace]:
 
 
 def read_dump_target(
-    host: Host, settings: KdumpToolsSettings | Unknown, mounts: Mounts | Unknown, *, as_root: bool = True
+    host: Host, settings: KdumpSettings | Unknown, mounts: Mounts | Unknown, *, as_root: bool = True
 ) -> DumpTarget:
-    """Where Debian's kdump-tools will write, and the room there. One command, none for a network target.
+    """Where dumps will be written, and the room there. One command, none for a network target.
 
     Settings that are not known give Unknown sizes: the default directory is not taken for the configured one.
     """
     if isinstance(settings, Unknown):
         return DumpTarget(DumpTargetKind.LOCAL, None, settings, None, settings, settings, settings.records)
-    remote = next(
-        (
-            (kind, server)
-            # kdump-config sends to each that is set, in this order; the first stands for all
-            for kind, server in (
-                (DumpTargetKind.FTP, settings.ftp),
-                (DumpTargetKind.SSH, settings.ssh),
-                (DumpTargetKind.NFS, settings.nfs),
-            )
-            if server
-        ),
-        None,
-    )
-    directory = settings.dump_directory
-    if remote is not None:
-        elsewhere = Unknown(remote[1], Why.NOT_ANSWERED, "the room on another machine is not asked for")
-        return DumpTarget(remote[0], directory, elsewhere, remote[1], elsewhere, elsewhere, settings.records)
+    kind, target, directory = settings.target_kind, settings.target, settings.directory
+    if kind is not DumpTargetKind.LOCAL:
+        what = "a device without a file system" if kind is DumpTargetKind.RAW else "another machine"
+        elsewhere = Unknown(target or str(kind), Why.NOT_ANSWERED, f"the room on {what} is not asked for")
+        return DumpTarget(kind, directory, elsewhere, target, elsewhere, elsewhere, settings.records)
+    if directory is None:
+        where = Unknown(target or settings.path, Why.NOT_ANSWERED, "it is not mounted, so its room cannot be seen")
+        return DumpTarget(kind, None, where, None, where, where, settings.records)
     return read_local_dump_target(host, directory, mounts, settings.records, as_root=as_root)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
+from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings, SettingsProblem, SettingsSwitch
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.shell_assignments import Assignment, BrokenLine, Piece, ShellAssignments, parse_shell_assignments
-from kdumpkit.facts.unknown import Unknown
+from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
 from kdumpkit.hosts.files import read_files
 
@@ -62,6 +64,7 @@ class KdumpToolsSettings:
 
 
 _SECRETS = ("FTP_PASSWORD",)
+_LEVEL = re.compile(r"(?:^|\s)-d\s*([0-9]+)")
 
 
 def parse_kdump_tools(data: bytes, records: tuple[int, ...] = (), path: str = PATH) -> KdumpToolsSettings:
@@ -106,3 +109,57 @@ def kdump_tools_from(files: Files) -> KdumpToolsSettings | Unknown:
 
 def read_kdump_tools(host: Host) -> KdumpToolsSettings | Unknown:
     return kdump_tools_from(read_files(host, [PATH], max_bytes=1 << 18))
+
+
+def kdump_tools_settings(found: KdumpToolsSettings) -> KdumpSettings:
+    """What the file means, in the words of every family."""
+    # kdump-config sends to each target that is set, in this order; the first stands for all
+    targets = ((DumpTargetKind.FTP, found.ftp), (DumpTargetKind.SSH, found.ssh), (DumpTargetKind.NFS, found.nfs))
+    kind, target = next(((kind, server) for kind, server in targets if server), (DumpTargetKind.LOCAL, None))
+    collector = f"makedumpfile {found.effective_makedump_arguments}"
+    level = _LEVEL.search(collector)
+    keep = found.number_of_dumps
+    return KdumpSettings(
+        paths=(found.path,),
+        directory=found.dump_directory,
+        target_kind=kind,
+        target=target,
+        collector=collector,
+        dump_level=int(level[1]) if level else None,
+        compression=found.compression,
+        switch=_switch(found),
+        kernel=found.kernel,
+        initramfs=found.initrd,
+        command_line=found.command_line,
+        command_line_append=found.command_line_append,
+        kexec_arguments=found.kexec_arguments,
+        keep_dumps=int(keep) if keep and keep.isascii() and keep.isdigit() else None,
+        values=tuple({one.name: one.value for one in found.settings.assignments}.items()),
+        problems=tuple(_problem(found, line) for line in found.broken),
+        records=found.records,
+    )
+
+
+def _switch(found: KdumpToolsSettings) -> SettingsSwitch:
+    assignment = found.settings.last("USE_KDUMP")
+    restart = "systemctl restart kdump-tools.service"
+    if assignment is None:
+        return SettingsSwitch("USE_KDUMP", None, found.path, False, f"echo USE_KDUMP=1 >> {found.path} && {restart}")
+    origin = str(assignment.origin)
+    if not assignment.certain:
+        computed = Unknown(origin, Why.NOT_UNDERSTOOD, "it is computed when a shell reads it", found.records)
+        return SettingsSwitch("USE_KDUMP", assignment.value, origin, computed, f". {found.path}; echo $USE_KDUMP")
+    remedy = f"sed -i 's/^ *USE_KDUMP=.*/USE_KDUMP=1/' {found.path} && {restart}"
+    return SettingsSwitch("USE_KDUMP", assignment.value, origin, found.enabled, remedy)
+
+
+def _problem(found: KdumpToolsSettings, line: BrokenLine) -> SettingsProblem:
+    code = "shell code" in line.why or "another file" in line.why
+    remedy = f"sh -n {found.path}; editor {found.path}"
+    return SettingsProblem("syntax", str(line.origin), line.text, f"sets nothing: {line.why}", not code, remedy)
+
+
+def kdump_tools_settings_from(files: Files) -> KdumpSettings | Unknown:
+    """The meaning of the file out of files that were read."""
+    found = kdump_tools_from(files)
+    return found if isinstance(found, Unknown) else kdump_tools_settings(found)

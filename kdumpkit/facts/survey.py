@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from kdumpkit.facts import (
     boot_id,
     firmware,
-    grub,
-    grub_cfg,
     iomem,
-    kdump_tools,
     kernel_build_id,
     kernel_command_line,
     kexec_crash,
@@ -21,21 +19,20 @@ from kdumpkit.facts import (
     watchdog,
 )
 from kdumpkit.facts.boot_id import BootIdentity
+from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
 from kdumpkit.facts.firmware import Firmware
-from kdumpkit.facts.grub import GrubDefaults, GrubEnvironment
-from kdumpkit.facts.grub_cfg import GrubConfig
 from kdumpkit.facts.installed_kernels import InstalledKernels, installed_kernels_from
 from kdumpkit.facts.iomem import Iomem
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.meminfo import Meminfo
 from kdumpkit.facts.mounts import Mounts
 from kdumpkit.facts.packages import Packages, Programs, read_packages, read_programs
-from kdumpkit.facts.reading import records_of
+from kdumpkit.facts.reading import Files, records_of
 from kdumpkit.facts.root_device import RootDevice, root_device_from
 from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.systemd_unit import SystemdUnits, read_units
@@ -53,8 +50,15 @@ class SurveyRequest:
     packages: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
-    #: looked at where no settings name one, such as before kdump-tools is installed; None: not looked for
+    #: looked at where no settings name one, such as before the package is installed; None: not looked for
     dump_directory: str | None = None
+    read_packages: Callable[[Host, Sequence[str]], Packages | Unknown] = read_packages
+    #: the files of the family's own settings, as paths or patterns, and what they mean
+    settings_paths: tuple[str, ...] = ()
+    parse_settings: Callable[[Files], KdumpSettings | Unknown] | None = None
+    #: every file that takes part in the command line of the next boot, as paths or patterns, and what they mean
+    boot_loader_paths: tuple[str, ...] = ()
+    parse_boot_loader: Callable[[Files], BootLoader | Unknown] | None = None
 
 
 class Survey:
@@ -78,12 +82,15 @@ class Survey:
         return self._read(KERNEL_PATHS)
 
     @cached_property
-    def _boot_loader_files(self) -> dict[str, FileState]:
-        return self._read(BOOT_LOADER_PATHS)
+    def boot_loader_files(self) -> dict[str, FileState]:
+        """Every file that takes part in the command line of the next boot, by path."""
+        paths = self._asked.boot_loader_paths
+        return read_files(self._host, paths, max_bytes=LARGEST_MENU_BYTES, as_root=self._as_root) if paths else {}
 
     @cached_property
-    def _settings_files(self) -> dict[str, FileState]:
-        return self._read(SETTINGS_PATHS)
+    def settings_files(self) -> dict[str, FileState]:
+        """The family's own settings files, by path."""
+        return self._read(self._asked.settings_paths) if self._asked.settings_paths else {}
 
     @cached_property
     def uname(self) -> Uname | Unknown:
@@ -122,25 +129,19 @@ class Survey:
         return watchdog.read_watchdogs(self._host, self._kernel_files)
 
     @cached_property
-    def grub_defaults(self) -> GrubDefaults | Unknown:
-        return grub.grub_defaults_from(self._boot_loader_files)
+    def boot_loader(self) -> BootLoader | Unknown:
+        parse = self._asked.parse_boot_loader
+        return _not_asked("the boot loader") if parse is None else parse(self.boot_loader_files)
 
     @cached_property
-    def grub_environment(self) -> GrubEnvironment | Unknown:
-        return grub.grub_environment_from(self._boot_loader_files)
-
-    @cached_property
-    def grub_config(self) -> GrubConfig | Unknown:
-        return grub_cfg.grub_config_from(self._boot_loader_files)
-
-    @cached_property
-    def kdump_tools(self) -> KdumpToolsSettings | Unknown:
-        return kdump_tools.kdump_tools_from(self._settings_files)
+    def settings(self) -> KdumpSettings | Unknown:
+        parse = self._asked.parse_settings
+        return _not_asked("kdump's settings") if parse is None else parse(self.settings_files)
 
     @cached_property
     def packages(self) -> Packages | Unknown:
         asked = self._asked.packages
-        return read_packages(self._host, asked) if asked else _not_asked("packages")
+        return self._asked.read_packages(self._host, asked) if asked else _not_asked("packages")
 
     @cached_property
     def programs(self) -> Programs | Unknown:
@@ -179,7 +180,7 @@ class Survey:
 
     @cached_property
     def dump_target(self) -> DumpTarget:
-        settings, asked = self.kdump_tools, self._asked
+        settings, asked = self.settings, self._asked
         if isinstance(settings, Unknown) and settings.absent and asked.dump_directory is not None:
             return read_local_dump_target(
                 self._host, asked.dump_directory, self.mounts, settings.records, as_root=self._as_root
@@ -204,10 +205,9 @@ KERNEL_PATHS = (
     *sysctls.PATHS,
     *watchdog.PATHS,
 )
-BOOT_LOADER_PATHS = (*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS)
-SETTINGS_PATHS = (kdump_tools.PATH,)
-#: each file is read up to here
+#: each file is read up to here; a generated boot menu may be longer than others
 LARGEST_FILE_BYTES = 1 << 20
+LARGEST_MENU_BYTES = 4 << 20
 
 
 def _not_asked(what: str) -> Unknown:

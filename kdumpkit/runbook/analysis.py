@@ -165,7 +165,7 @@ class Analysis(Stage):
         if vmcore is None:
             return StepReport(title, conclusion=NO_DUMP)
         release, build_id = str(vmcore["release"]), vmcore["build_id"]
-        package = self.distribution.symbol_packages(release).packages[0]
+        install = self.distribution.symbol_packages(release).install
         if not build_id:
             reason = "the dump does not say which build its kernel was, so no vmlinux can be proved to fit"
             return StepReport(title, findings=(Finding("symbols.match", Status.UNKNOWN, reason),))
@@ -182,8 +182,7 @@ class Analysis(Stage):
             + (f"; {len(others)} of another build were left alone, as they give wrong names" if others else "")
             + ": the log carries the analysis"
         )
-        remedy = f"apt-get install {package}"
-        return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.WARN, reason, remedy),))
+        return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.WARN, reason, install),))
 
     @step
     def read_stack(self) -> StepReport:

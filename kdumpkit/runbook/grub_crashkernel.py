@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
-from kdumpkit.actions.boot_loader import plan_crashkernel, verify_crashkernel
+from kdumpkit.actions.boot_loader import compare_crashkernel, plan_crashkernel, verify_crashkernel
 from kdumpkit.checks.crashkernel import check_crashkernel_configured
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.distributions.answers import CrashkernelRecommendation, ReadBack
+from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
+from kdumpkit.facts.boot_loader import BootEntry
 from kdumpkit.facts.crashkernel import requested_reservation
-from kdumpkit.facts.grub_cfg import default_entry
 from kdumpkit.facts.survey import read_reservation
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.files import FileContent, read_files
+from kdumpkit.hosts.files import FileContent
 from kdumpkit.runbook.reservation import check_reservation_as_wanted
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport
-
-#: a generated grub.cfg is read up to this size
-GENERATED_BYTES = 4 << 20
-_PACKAGED = re.compile(rb"crashkernel=([^\s\"']+)")
 
 
 class GrubCrashkernel(Stage):
@@ -43,7 +38,7 @@ class GrubCrashkernel(Stage):
             facts.append(("reserved in /proc/iomem", shown or "nothing"))
         size = reservation.kexec_crash.size_bytes
         facts.append(("reserved by /sys/kernel", size.sentence() if isinstance(size, Unknown) else size_text(size)))
-        findings = check_reservation_as_wanted(reservation, None, self.uname.machine, self.survey.grub_defaults)
+        findings = check_reservation_as_wanted(reservation, None, self.uname.machine, self.survey.boot_loader)
         # what this boot has is judged in stage 03; here it is only the starting point
         return StepReport("The reservation of the running kernel", facts=tuple(facts), conclusion=findings[-1].reason)
 
@@ -84,72 +79,69 @@ class GrubCrashkernel(Stage):
 
     def _recommendation(self) -> CrashkernelRecommendation:
         iomem = self.known(self.survey.iomem)
-        packaged = None
-        for path, content in self._files(self.distribution.boot_loader_files().settings).items():
-            found = _PACKAGED.findall(content)
-            if found and "kdump" in path and "kdumpkit" not in path:
-                packaged = found[-1].decode("ascii", "replace")
-        return self.distribution.recommend_crashkernel(iomem.system_ram_bytes, self.uname.machine, packaged)
+        estimate = None
+        command = self.distribution.estimate_command()
+        if command is not None:
+            result = self.target.run(command)
+            estimate = result.text if result.ok else None
+        facts = SizingFacts(iomem.system_ram_bytes, self.uname.machine, self.uname.release, self._files(), estimate)
+        return self.distribution.recommend_crashkernel(facts)
 
     @step
     def check_boot_loader(self) -> StepReport:
-        survey = self.survey
-        facts = []
-        if not isinstance(survey.grub_defaults, Unknown):
-            for word in survey.grub_defaults.crashkernel_words():
-                facts.append((str(word.origin), word.text))
-        back = self._read_back()
-        for entry in back.entries:
-            values = " ".join(f"crashkernel={v}" for v in entry.values) or "no crashkernel="
-            facts.append((entry.title, values + ("" if entry.counts else " (not counted: recovery or no Linux)")))
-        return StepReport(
-            "Which file decides", facts=tuple(facts), findings=self._configured(), conclusion=self._token_words(back)
-        )
-
-    def _token_words(self, back: ReadBack) -> str:
-        several = [entry for entry in back.entries if len(entry.values) > 1]
-        if not several:
-            return ""
-        return f"{len(several)} entries carry more than one crashkernel=; of plain values the kernel takes the last"
+        boot_loader = self.survey.boot_loader
+        title = "Which file decides"
+        if isinstance(boot_loader, Unknown):
+            return StepReport(title, findings=self._configured())
+        facts = [(str(word.origin), word.text) for word in boot_loader.configured]
+        facts += [(entry.title, _entry_words(entry)) for entry in boot_loader.entries]
+        several = [entry for entry in boot_loader.entries if len(entry.values("crashkernel")) > 1]
+        notes = [*boot_loader.notes]
+        if several:
+            notes.append(
+                f"{len(several)} entries carry more than one crashkernel=; of plain values the kernel takes the last"
+            )
+        return StepReport(title, facts=tuple(facts), findings=self._configured(), conclusion="; ".join(notes))
 
     def _configured(self) -> tuple[Finding, ...]:
-        survey = self.survey
-        config, environment = survey.grub_config, survey.grub_environment
-        entry = None if isinstance(config, Unknown) else default_entry(config, environment)
+        survey, wanted = self.survey, self._wanted()
         return (
             check_crashkernel_configured(
-                config, entry, survey.grub_defaults, survey.iomem, wanted=self._wanted(), machine=self.uname.machine
+                survey.boot_loader,
+                survey.iomem,
+                wanted=wanted,
+                machine=self.uname.machine,
+                remedies=self.crashkernel_remedies(wanted),
             ),
         )
 
-    def _wanted(self) -> str:
-        return str(self.session.recall_value("crashkernel_wanted"))
+    def _wanted(self) -> str | None:
+        wanted = self.session.recall_value("crashkernel_wanted")
+        return None if wanted is None else str(wanted)
 
     @step
     def change_boot_loader(self) -> StepReport:
-        files = self.distribution.boot_loader_files()
-        plan = plan_crashkernel(
-            self.distribution, self._files(files.settings), self._files(files.generated), self._wanted()
-        )
+        wanted = self._wanted() or self._recommendation().value
+        plan = plan_crashkernel(self.distribution, self._files(), self.survey.boot_loader, wanted)
         return self.change("The change to the boot loader", plan, lambda: ())
 
     @step
     def read_back(self) -> StepReport:
-        title = "Read back from the generated boot menu"
-        generated = self._files(self.distribution.boot_loader_files().generated)
-        if self.applying:
-            verify_crashkernel(self.distribution, generated, self._wanted(), self.parameters.host)
-        back = self.distribution.read_back_crashkernel(generated, self._wanted())
-        facts = tuple(
-            (entry.title, " ".join(f"crashkernel={v}" for v in entry.values) or "no crashkernel=")
-            for entry in back.entries
-        )
+        title = "Read back from the boot menu"
+        boot_loader, wanted = self.survey.boot_loader, self._wanted()
+        if self.applying and wanted is not None:
+            verify_crashkernel(self.known(boot_loader), wanted, self.parameters.host)
+        if isinstance(boot_loader, Unknown):
+            return StepReport(title, findings=self._configured())
+        entries = compare_crashkernel(boot_loader, wanted or "").entries
+        facts = tuple((entry.title, _entry_words(entry)) for entry in entries)
         return StepReport(title, facts=facts, findings=self._configured())
 
-    def _read_back(self) -> ReadBack:
-        generated = self._files(self.distribution.boot_loader_files().generated)
-        return self.distribution.read_back_crashkernel(generated, self._wanted())
-
-    def _files(self, paths: tuple[str, ...]) -> dict[str, bytes]:
-        states = read_files(self.target, paths, max_bytes=GENERATED_BYTES)
+    def _files(self) -> dict[str, bytes]:
+        states = self.survey.boot_loader_files
         return {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+
+
+def _entry_words(entry: BootEntry) -> str:
+    values = " ".join(f"crashkernel={value}" for value in entry.values("crashkernel")) or "no crashkernel="
+    return values + ("" if entry.counts else " (not counted: recovery or no Linux)")

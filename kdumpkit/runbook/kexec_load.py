@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
-from kdumpkit.actions.kdump_service import plan_enable, plan_start, plan_stop, plan_switch_on
+from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_start, plan_stop
 from kdumpkit.actions.kexec_load import plan_kexec_load
 from kdumpkit.actions.plan import Plan
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.checks.kdump_tools import check_kdump_tools
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
+from kdumpkit.checks.kexec_failure import check_kexec_failure
 from kdumpkit.checks.service import check_service_active, check_service_enabled
-from kdumpkit.distributions.answers import CaptureFiles
+from kdumpkit.checks.settings import check_settings
+from kdumpkit.command import Command
+from kdumpkit.distributions.answers import CaptureFiles, SettingsWanted
 from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
+from kdumpkit.errors import CommandFailed
+from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.survey import read_loaded
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown
@@ -41,16 +46,49 @@ class KexecLoad(Stage):
 
     @step
     def check_settings(self) -> StepReport:
-        settings = self.survey.kdump_tools
-        facts = []
-        if not isinstance(settings, Unknown):
-            facts = [
-                ("settings", settings.path),
-                ("USE_KDUMP", str(settings.use_kdump)),
-                ("dump directory", settings.dump_directory),
-                ("makedumpfile arguments", settings.effective_makedump_arguments),
-            ]
-        return StepReport("Settings and service", facts=tuple(facts), findings=check_kdump_tools(settings))
+        return StepReport("Settings and service", facts=self._settings_facts(), findings=self._settings_findings())
+
+    def _settings_facts(self) -> tuple[tuple[str, str], ...]:
+        settings = self.survey.settings
+        if isinstance(settings, Unknown):
+            return ()
+        where = settings.directory or "a place that is not mounted now"
+        if settings.target_kind is not DumpTargetKind.LOCAL:
+            where = f"{settings.target} by {settings.target_kind}" + (
+                f", {settings.directory}" if settings.directory else ""
+            )
+        return (
+            ("settings", ", ".join(settings.paths)),
+            ("dumps go to", where),
+            ("core collector", settings.collector),
+            *((name, value) for name, value in settings.values),
+        )
+
+    def _settings_findings(self) -> tuple[Finding, ...]:
+        unknown = isinstance(self.survey.settings, Unknown) and self.survey.settings.absent
+        names = [need.name for need in self.distribution.package_needs() if need.required] if unknown else []
+        return check_settings(self.survey.settings, self.distribution.install_remedy(names) if names else "")
+
+    @step
+    def change_settings(self) -> StepReport:
+        """Kdump switched on, and where the parameters say so, directory, collector and dump level set."""
+        parameters = self.parameters
+        wanted = SettingsWanted(
+            directory=parameters.dump_directory or None,
+            collector=parameters.core_collector or None,
+            dump_level=parameters.dump_level or None,
+        )
+        states = self.survey.settings_files
+        for state in states.values():
+            if not isinstance(state, FileContent | Absent):
+                self.known(self.survey.settings)
+        files = {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+        plan = plan_settings(self.distribution, files, wanted)
+        report = self.change("The change to the settings", plan, self._settings_findings)
+        if report.done:
+            # what is loaded was made from the settings before
+            self.keep(settings_changed=True)
+        return report
 
     @step
     def show_kexec_command(self) -> StepReport:
@@ -75,14 +113,35 @@ class KexecLoad(Stage):
             plan = plan_kexec_load(
                 self._kexec_load(), loaded=loaded, files=files, initramfs_exists=self._exists(files.initramfs)
             )
-            return self.change(title, plan, self._load_findings)
-        switched_on = self._plan_switch_on()
-        start = plan_start(self.distribution, self._unit(), loaded=loaded and not switched_on.changes)
-        changes = (*switched_on.changes, *start.changes)
-        plan = Plan(
-            start.title, changes, start.reason_if_empty if not changes else "", (*switched_on.notes, *start.notes)
-        )
-        return self.change(title, plan, self._load_findings)
+            return self._change_and_explain(title, plan)
+        changed = bool(self.session.recall_value("settings_changed"))
+        plan = plan_start(self.distribution, self._unit(), loaded=loaded and not changed)
+        return self._change_and_explain(title, plan)
+
+    def _change_and_explain(self, title: str, plan: Plan) -> StepReport:
+        # why nothing was loaded is told by kexec itself, which the service's journal has
+        by_service = self.parameters.load_by == "service"
+        try:
+            report = self.change(title, plan, self._load_findings)
+        except CommandFailed as error:
+            found = self._why_not_loaded(None if by_service else error.said)
+            self.keep_findings((found,))
+            error.message += f"; {found.reason}"
+            error.hint = f"{found.remedy}; {error.hint}"
+            raise
+        failed = report.done and any(finding.status is Status.FAIL for finding in report.findings)
+        if not failed:
+            return report
+        return replace(report, findings=(*report.findings, self._why_not_loaded(None if by_service else "")))
+
+    def _why_not_loaded(self, said: str | None) -> Finding:
+        size = self.survey.kexec_crash.size_bytes
+        reserved_bytes = None if isinstance(size, Unknown) else size
+        if said is not None:
+            return check_kexec_failure(said, reserved_bytes)
+        argv = ("journalctl", "-b", "--no-pager", "-o", "cat", "-n", "60", "-u", self.service_unit)
+        result = self.target.run(Command(argv, timeout_s=30, as_root=True))
+        return check_kexec_failure(result.text, reserved_bytes, (result.record,) if result.record >= 0 else ())
 
     @step
     def enable_service(self) -> StepReport:
@@ -116,8 +175,8 @@ class KexecLoad(Stage):
         return StepReport(
             "The kernel's own word",
             findings=(
-                check_loaded(survey.kexec_crash),
-                check_service_active(self._unit_fact(), survey.kexec_crash, survey.kdump_tools),
+                check_loaded(survey.kexec_crash, unit=self.service_unit),
+                check_service_active(self._unit_fact(), survey.kexec_crash, survey.settings),
                 check_service_enabled(self._unit_fact()),
             ),
         )
@@ -126,7 +185,7 @@ class KexecLoad(Stage):
         return self.known(read_loaded(self.target))
 
     def _load_findings(self) -> tuple[Finding, ...]:
-        return (check_loaded(self.survey.kexec_crash),)
+        return (check_loaded(self.survey.kexec_crash, unit=self.service_unit),)
 
     def _unit_fact(self) -> SystemdUnit | Unknown:
         units = self.survey.units
@@ -135,20 +194,13 @@ class KexecLoad(Stage):
     def _unit(self) -> SystemdUnit:
         return self.known(self._unit_fact())
 
-    def _plan_switch_on(self) -> Plan:
-        path = self.distribution.kdump_service().settings_path
-        state = read_files(self.target, [path])[path]
-        if not isinstance(state, FileContent | Absent):
-            self.known(self.survey.kdump_tools)
-        return plan_switch_on(self.distribution, state.data if isinstance(state, FileContent) else None)
-
     def _capture_files(self) -> CaptureFiles:
-        settings = self.survey.kdump_tools
+        settings = self.survey.settings
         return self.distribution.capture_files(self.uname.release, None if isinstance(settings, Unknown) else settings)
 
     def _kexec_load(self) -> KexecLoadAnswer:
         survey = self.survey
-        root, settings = survey.root_device, survey.kdump_tools
+        root, settings = survey.root_device, survey.settings
         return self.distribution.kexec_load(
             release=self.uname.release,
             machine=self.uname.machine,

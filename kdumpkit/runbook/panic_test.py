@@ -49,7 +49,9 @@ class PanicTest(Stage):
         title = "Gates before the panic"
         if self.session.attempted_before("intent", "panic"):
             return StepReport(title, conclusion="this run has asked for the panic already: it is not asked for again")
-        findings = check_ready_to_panic(self.survey)
+        findings = check_ready_to_panic(
+            self.survey, unit=self.service_unit, remedies=self.crashkernel_remedies(self.crashkernel_wanted)
+        )
         self.close_gate(findings, "the panic test")
         return StepReport(title, findings=findings)
 

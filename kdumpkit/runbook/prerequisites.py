@@ -41,8 +41,17 @@ class Prerequisites(Stage):
             ("firmware", firmware.sentence() if isinstance(firmware, Unknown) else str(firmware.kind)),
             ("boot id", boot.sentence() if isinstance(boot, Unknown) else boot.boot_id),
         ]
-        reason = f"{self.distribution.name} is of the {self.distribution.family} family, which the kit knows"
-        return StepReport("The host", facts=tuple(facts), findings=(Finding("host.supported", Status.PASS, reason),))
+        family = self.distribution.family
+        if self.distribution.supported:
+            reason = f"{self.distribution.name} is of the {family} family, which the kit knows"
+            finding = Finding("host.supported", Status.PASS, reason)
+        else:
+            reason = (
+                f"{self.distribution.name} is of no family that the kit knows: what any Linux shows is checked, "
+                "the rest is UNKNOWN, and nothing is changed"
+            )
+            finding = Finding("host.supported", Status.WARN, reason)
+        return StepReport("The host", facts=tuple(facts), findings=(finding,))
 
     @step
     def check_packages(self) -> StepReport:
@@ -62,6 +71,8 @@ class Prerequisites(Stage):
                 self.survey.packages,
                 [need.name for need in needs if need.required],
                 [need.name for need in needs if not need.required],
+                install_command=self.distribution.install_remedy(()).rstrip(),
+                repair_command=self.distribution.repair_remedy(),
             ),
         )
 
@@ -107,7 +118,9 @@ class Prerequisites(Stage):
         return (
             check_second_kernel(survey.kernels),
             check_newest_is_running(survey.kernels),
-            check_running_is_default(survey.kernels, survey.grub_config, survey.grub_environment),
+            check_running_is_default(
+                survey.kernels, survey.boot_loader, regenerate=self.crashkernel_remedies(None).regenerate
+            ),
         )
 
     @step
@@ -131,8 +144,7 @@ class Prerequisites(Stage):
     def check_debug_symbols(self) -> StepReport:
         on_host = self.survey.debug_symbols
         package = self.distribution.symbol_packages(self.uname.release)
-        install = f"apt-get install {package.packages[0]}"
-        findings = check_debug_symbols(on_host, install_command=install)
+        findings = check_debug_symbols(on_host, install_command=package.install)
         running = on_host.running if isinstance(on_host, DebugSymbols) else on_host
         facts: list[tuple[str, str]] = [
             ("package", " or ".join(package.packages)),

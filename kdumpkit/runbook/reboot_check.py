@@ -29,11 +29,6 @@ class RebootCheck(Stage):
     _reservation: Reservation | None = None
 
     @property
-    def wanted(self) -> str | None:
-        """The value that stage 02 made ready in this run; else the parameter's, else None: any reservation will do."""
-        return self.session.recall_value("crashkernel_wanted") or self.parameters.crashkernel or None
-
-    @property
     def reservation(self) -> Reservation:
         """What the boot that runs now has, read once for it."""
         if self._reservation is None:
@@ -47,12 +42,24 @@ class RebootCheck(Stage):
 
     @step
     def compare_before(self) -> StepReport:
-        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(
+            self.reservation,
+            self.crashkernel_wanted,
+            self.uname.machine,
+            remedies=self.crashkernel_remedies(self.crashkernel_wanted),
+        )
         needed = any(finding.status is Status.FAIL for finding in findings)
         self.keep(reboot_needed=needed)
         return StepReport(
             "The running kernel, before",
-            facts=(("asked for", f"crashkernel={self.wanted}" if self.wanted else "nothing by stage 02 in this run"),),
+            facts=(
+                (
+                    "asked for",
+                    f"crashkernel={self.crashkernel_wanted}"
+                    if self.crashkernel_wanted
+                    else "nothing by stage 02 in this run",
+                ),
+            ),
             findings=findings,
             conclusion="a reboot is needed" if needed else "this boot has it already: no reboot is needed",
         )
@@ -124,7 +131,12 @@ class RebootCheck(Stage):
 
     @step
     def compare_reservation(self) -> StepReport:
-        findings = check_reservation_as_wanted(self.reservation, self.wanted, self.uname.machine)
+        findings = check_reservation_as_wanted(
+            self.reservation,
+            self.crashkernel_wanted,
+            self.uname.machine,
+            remedies=self.crashkernel_remedies(self.crashkernel_wanted),
+        )
         return StepReport("The running kernel, now", findings=findings)
 
     @step

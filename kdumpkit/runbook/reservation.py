@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kdumpkit.checks.crashkernel import check_crashkernel_tokens, check_reservation
+from kdumpkit.checks.crashkernel import CrashkernelRemedies, check_crashkernel_tokens, check_reservation
 from kdumpkit.checks.finding import Finding
-from kdumpkit.facts.grub import GrubDefaults
+from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.survey import Reservation
 from kdumpkit.facts.unknown import Unknown, Why
 
@@ -15,14 +15,13 @@ def check_reservation_as_wanted(
     reservation: Reservation,
     wanted: str | None,
     machine: str,
-    grub_defaults: GrubDefaults | Unknown = _NOT_LOOKED_AT,
+    boot_loader: BootLoader | Unknown = _NOT_LOOKED_AT,
+    remedies: CrashkernelRemedies | None = None,
 ) -> tuple[Finding, ...]:
     """``crashkernel.tokens`` and ``crashkernel.reserved``; ``wanted`` None: any reservation will do."""
+    iomem, line = reservation.iomem, reservation.command_line
+    lines = remedies or CrashkernelRemedies()
     return (
-        check_crashkernel_tokens(
-            reservation.command_line, reservation.iomem, grub_defaults, wanted=wanted, machine=machine
-        ),
-        check_reservation(
-            reservation.iomem, reservation.kexec_crash, reservation.command_line, wanted=wanted, machine=machine
-        ),
+        check_crashkernel_tokens(line, iomem, boot_loader, wanted=wanted, machine=machine, remedies=lines),
+        check_reservation(iomem, reservation.kexec_crash, line, wanted=wanted, machine=machine, remedies=lines),
     )

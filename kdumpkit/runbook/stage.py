@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 from kdumpkit.actions.apply import Applied, apply_plan, partly_applied
 from kdumpkit.actions.consent import Consent, check_consent
 from kdumpkit.actions.plan import CommandChange, Plan
+from kdumpkit.checks.crashkernel import CrashkernelRemedies
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
-from kdumpkit.distributions import Distribution, distribution_for
+from kdumpkit.distributions import Distribution, distribution_for, families
 from kdumpkit.errors import ConsentMissing, FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
 from kdumpkit.evidence.redact import cleaned
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
@@ -49,6 +50,13 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
         self._steps_done.add(name)
         try:
             report = method(self, *args, **options)
+        except UnsupportedHost as error:
+            if self.applying or self.distribution.supported:
+                self.fail(error)
+                raise
+            # nothing is changed here; what needs knowledge of the distribution is not known, and the rest goes on
+            finding = Finding(f"{name.replace('-', '_')}.known", Status.UNKNOWN, error.message, error.hint)
+            report = StepReport(name.replace("-", " ").capitalize(), findings=(finding,))
         except KdumpkitError as error:
             self.fail(error)
             raise
@@ -122,11 +130,11 @@ class Stage:
                 f"consent is for {given!r}, but the host calls itself {self.uname.nodename!r}; nothing was done",
                 f"check that this is the right host, then set consent to {self.uname.nodename}",
             )
-        if not self.distribution.supported:
+        if self.applying and not self.distribution.supported:
             raise UnsupportedHost(
                 f"{self.parameters.host} is {self.distribution.name}, which this version of the kit does not know; "
                 f"{self.name} stops here and nothing was changed",
-                "kdumpkit knows: Debian and Ubuntu",
+                f"mode: check reads what can be read on any Linux; changed are only: {', '.join(families())}",
             )
 
     @step
@@ -167,6 +175,23 @@ class Stage:
         if self._survey is None:
             self._survey = Survey(self.target, self.distribution.survey_request(self.uname.release))
         return self._survey
+
+    @property
+    def service_unit(self) -> str:
+        """The unit that loads the capture kernel; "" on a host whose distribution the kit does not know."""
+        return self.distribution.kdump_service().unit if self.distribution.supported else ""
+
+    @property
+    def crashkernel_wanted(self) -> str | None:
+        """The value that stage 02 made ready in this run; else the parameter's, else None: any reservation will do."""
+        return self.session.recall_value("crashkernel_wanted") or self.parameters.crashkernel or None
+
+    def crashkernel_remedies(self, value: str | None) -> CrashkernelRemedies:
+        """Lines to paste on this host; empty where the kit does not know its distribution or no value is wanted."""
+        if not self.distribution.supported:
+            return CrashkernelRemedies()
+        set_value = self.distribution.crashkernel_remedy(value) if value else ""
+        return CrashkernelRemedies(self.distribution.regenerate_remedy(), set_value)
 
     def forget_survey(self) -> None:
         """The host was changed, or another boot of it runs: read the facts again when next asked."""

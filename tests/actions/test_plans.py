@@ -8,20 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from kdumpkit.actions.boot_loader import plan_crashkernel, verify_crashkernel
-from kdumpkit.actions.kdump_service import plan_enable, plan_load, plan_start, plan_stop, plan_switch_on, plan_unload
+from kdumpkit.actions.boot_loader import compare_crashkernel, plan_crashkernel, verify_crashkernel
+from kdumpkit.actions.kdump_service import plan_enable, plan_load, plan_settings, plan_start, plan_stop, plan_unload
 from kdumpkit.actions.kexec_load import plan_kexec_load, plan_kexec_unload
 from kdumpkit.actions.packages import missing_packages, plan_install
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
 from kdumpkit.actions.sysctls import PATH, plan_sysctls
 from kdumpkit.distributions import distribution_for
+from kdumpkit.distributions.answers import SettingsWanted
 from kdumpkit.errors import GateClosed, NotVerified, ParameterError, UnsupportedHost
+from kdumpkit.facts.boot_loader import BootLoader, grub_boot_loader_from
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
 from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.packages import Package, Packages, PackageStatus
 from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown, Why
+from kdumpkit.hosts.files import FileContent
 
 REAL = Path(__file__).parent.parent / "distributions" / "debian-12"
 DEBIAN = distribution_for(OsRelease("debian", (), "12", None))
@@ -30,7 +33,6 @@ SETTINGS = {
     "/etc/default/grub": (REAL / "grub").read_bytes(),
     "/etc/default/grub.d/kdump-tools.cfg": (REAL / "kdump-tools.cfg").read_bytes(),
 }
-GENERATED = {"/boot/grub/grub.cfg": (REAL / "grub.cfg").read_bytes()}
 RELEASE = "6.1.0-55-cloud-amd64"
 
 
@@ -82,8 +84,19 @@ def test_a_second_kernel_has_no_way_back_and_that_is_said() -> None:
 # Boot loader
 
 
+def menu(text: bytes = (REAL / "grub.cfg").read_bytes()) -> BootLoader:
+    path = "/boot/grub/grub.cfg"
+    found = grub_boot_loader_from({path: FileContent(path, text, 0o644, False, 1)})
+    assert isinstance(found, BootLoader)
+    return found
+
+
+RIGHT = {path: text.replace(b"384M-:128M", b"256M") for path, text in SETTINGS.items()}
+MENU_RIGHT = (REAL / "grub.cfg").read_bytes().replace(b" crashkernel=384M-:128M", b"")
+
+
 def test_crashkernel_is_set_in_the_drop_in_that_decides_and_grub_cfg_is_generated_anew() -> None:
-    plan = plan_crashkernel(DEBIAN, SETTINGS, GENERATED, "256M")
+    plan = plan_crashkernel(DEBIAN, SETTINGS, menu(), "256M")
     change, regenerate = plan.changes
     assert isinstance(change, FileChange)
     assert change.path == "/etc/default/grub.d/kdump-tools.cfg"
@@ -94,30 +107,53 @@ def test_crashkernel_is_set_in_the_drop_in_that_decides_and_grub_cfg_is_generate
     assert regenerate.rewrites == ("/boot/grub/grub.cfg",)
 
 
-def test_right_settings_and_a_generated_file_that_was_not_made_from_them() -> None:
-    right = {path: text.replace(b"384M-:128M", b"256M") for path, text in SETTINGS.items()}
-    plan = plan_crashkernel(DEBIAN, right, GENERATED, "256M")
+def test_right_settings_and_a_menu_that_was_not_made_from_them() -> None:
+    plan = plan_crashkernel(DEBIAN, RIGHT, menu(), "256M")
     assert commands(plan) == ["update-grub"]
     assert len(plan.changes) == 1
+    # a menu that was never made is made, one that cannot be read is left alone
+    absent = Unknown("/boot/grub/grub.cfg", Why.ABSENT)
+    assert commands(plan_crashkernel(DEBIAN, RIGHT, absent, "256M")) == ["update-grub"]
+    with pytest.raises(GateClosed, match="could not be read"):
+        plan_crashkernel(DEBIAN, RIGHT, Unknown("/boot/grub/grub.cfg", Why.NOT_PERMITTED), "256M")
 
 
 def test_both_right_leaves_nothing_to_do() -> None:
-    right = {path: text.replace(b"384M-:128M", b"256M") for path, text in SETTINGS.items()}
-    generated = {path: text.replace(b" crashkernel=384M-:128M", b"") for path, text in GENERATED.items()}
-    plan = plan_crashkernel(DEBIAN, right, generated, "256M")
+    plan = plan_crashkernel(DEBIAN, RIGHT, menu(MENU_RIGHT), "256M")
     assert plan.changes == ()
     assert "all 3 boot entries" in plan.reason_if_empty
-    assert verify_crashkernel(DEBIAN, generated, "256M", "web01").ok
+    assert verify_crashkernel(menu(MENU_RIGHT), "256M", "web01").ok
 
 
 def test_verify_tells_what_the_entries_carry_instead() -> None:
     with pytest.raises(NotVerified, match=r"3 of 3 .* has crashkernel=256M crashkernel=384M-:128M"):
-        verify_crashkernel(DEBIAN, GENERATED, "256M", "web01")
-    bare = {path: text.replace(b" crashkernel=256M crashkernel=384M-:128M", b"") for path, text in GENERATED.items()}
+        verify_crashkernel(menu(), "256M", "web01")
+    bare = menu(MENU_RIGHT.replace(b" crashkernel=256M", b""))
     with pytest.raises(NotVerified, match="no crashkernel= at all"):
-        verify_crashkernel(DEBIAN, bare, "256M", "web01")
+        verify_crashkernel(bare, "256M", "web01")
     with pytest.raises(NotVerified, match="no boot entry"):
-        verify_crashkernel(DEBIAN, {"/boot/grub/grub.cfg": b"set timeout=5\n"}, "256M", "web01")
+        verify_crashkernel(menu(b"set timeout=5\n"), "256M", "web01")
+
+
+def test_both_tokens_of_the_real_menu_are_seen_and_recovery_entries_do_not_count() -> None:
+    back = compare_crashkernel(menu(), "256M")
+    assert len(back.counting) == 3
+    assert {entry.values("crashkernel") for entry in back.counting} == {("256M", "384M-:128M")}
+    assert not back.ok
+    assert [entry.values("crashkernel") for entry in back.entries if not entry.counts] == [(), ()]
+
+
+def test_each_normal_entry_must_have_just_the_value() -> None:
+    assert compare_crashkernel(menu(MENU_RIGHT), "256M").ok
+    assert not compare_crashkernel(menu(MENU_RIGHT), "512M").ok
+    assert not compare_crashkernel(menu(MENU_RIGHT.replace(b" crashkernel=256M", b"", 1)), "256M").ok
+
+
+def test_another_system_does_not_count_and_no_entry_is_not_success() -> None:
+    text = b"menuentry 'Debian GNU/Linux 11 (on /dev/sdb1)' {\n\tlinux /boot/vmlinuz-5.10.0-1-amd64 root=/dev/sdb1\n}\n"
+    back = compare_crashkernel(menu(text), "256M")
+    assert [entry.counts for entry in back.entries] == [False]
+    assert not back.ok
 
 
 # Service
@@ -128,12 +164,13 @@ def unit(load: str = "loaded", active: str = "inactive", file: str = "enabled") 
 
 
 def test_switching_on_changes_just_that_line() -> None:
+    path = "/etc/default/kdump-tools"
     shipped = (REAL / "kdump-tools").read_bytes()
-    assert plan_switch_on(DEBIAN, shipped).changes == ()
+    assert plan_settings(DEBIAN, {path: shipped}, SettingsWanted()).changes == ()
     off = shipped.replace(b"\nUSE_KDUMP=1\n", b"\nUSE_KDUMP=0\n")
-    (change,) = plan_switch_on(DEBIAN, off).changes
+    (change,) = plan_settings(DEBIAN, {path: off}, SettingsWanted()).changes
     assert isinstance(change, FileChange)
-    assert (change.path, change.before, change.after) == ("/etc/default/kdump-tools", off, shipped)
+    assert (change.path, change.before, change.after) == (path, off, shipped)
 
 
 def test_enabling() -> None:
@@ -243,8 +280,8 @@ def test_absent_unreadable_and_unknown_settings_are_three_different_things() -> 
 def test_an_unsupported_distribution_gets_no_plan() -> None:
     planners: list[Callable[[], Plan]] = [
         lambda: plan_install(VOID, ["kdump-tools"]),
-        lambda: plan_crashkernel(VOID, SETTINGS, GENERATED, "256M"),
-        lambda: plan_switch_on(VOID, b"USE_KDUMP=0\n"),
+        lambda: plan_crashkernel(VOID, SETTINGS, menu(), "256M"),
+        lambda: plan_settings(VOID, {}, SettingsWanted()),
         lambda: plan_enable(VOID, unit(file="disabled")),
         lambda: plan_start(VOID, unit(), loaded=False),
         lambda: plan_stop(VOID, unit(), loaded=True),

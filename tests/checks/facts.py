@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from kdumpkit.facts.boot_id import BootIdentity
+from kdumpkit.facts.boot_loader import BootEntry, BootLoader, grub_boot_loader_from
 from kdumpkit.facts.debug_symbols import DebugSymbols, VmlinuxFile
-from kdumpkit.facts.dump_target import DumpTarget, DumpTargetKind, FileSystemSpace
+from kdumpkit.facts.dump_target import DumpTarget, FileSystemSpace
 from kdumpkit.facts.firmware import Firmware, FirmwareKind
-from kdumpkit.facts.grub import parse_grub_defaults
-from kdumpkit.facts.grub_cfg import parse_grub_cfg
 from kdumpkit.facts.installed_kernels import InstalledKernel, InstalledKernels
 from kdumpkit.facts.iomem import Iomem, MemoryRange
-from kdumpkit.facts.kdump_tools import parse_kdump_tools
+from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings
+from kdumpkit.facts.kdump_tools import kdump_tools_settings, parse_kdump_tools
 from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.kernel_command_line import KernelCommandLine, parse_kernel_command_line
 from kdumpkit.facts.kexec_crash import KexecCrash, Lockdown
@@ -25,6 +25,7 @@ from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.facts.watchdog import Watchdog, Watchdogs
+from kdumpkit.hosts.files import Absent, FileContent, FileState
 
 REAL = Path(__file__).parents[1] / "distributions" / "debian-12"
 MIB, GIB = 1 << 20, 1 << 30
@@ -56,17 +57,43 @@ def kexec(**changes: Any) -> KexecCrash:
     return replace(KEXEC, **changes)
 
 
-DEFAULTS = parse_grub_defaults([("/etc/default/grub", b'GRUB_CMDLINE_LINUX_DEFAULT="quiet crashkernel=256M"\n')], (4,))
-TWO_DEFAULTS = parse_grub_defaults(
-    [
-        ("/etc/default/grub", b'GRUB_CMDLINE_LINUX_DEFAULT="quiet crashkernel=256M"\n'),
-        ("/etc/default/grub.d/kdump-tools.cfg", (REAL / "kdump-tools.cfg").read_bytes()),
-    ],
-    (4,),
-)
-CONFIG = parse_grub_cfg((REAL / "grub.cfg").read_bytes(), records=(5,))
-SETTINGS = parse_kdump_tools((REAL / "kdump-tools").read_bytes(), (6,))
-SETTINGS_OFF = parse_kdump_tools(b"USE_KDUMP=0\n", (6,))
+GRUB = "/etc/default/grub"
+DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
+GRUB_CFG = "/boot/grub/grub.cfg"
+
+
+def boot_loader(files: dict[str, bytes], environment: FileState | None = None) -> BootLoader | Unknown:
+    """What Debian's GRUB would do with these files and the real menu."""
+    menu = {GRUB_CFG: (REAL / "grub.cfg").read_bytes()}
+    states: dict[str, FileState] = {
+        path: FileContent(path, data, 0o644, False, 4) for path, data in {**menu, **files}.items()
+    }
+    states["/boot/grub/grubenv"] = environment or Absent("/boot/grub/grubenv", 4)
+    states["/boot/grub2/grubenv"] = Absent("/boot/grub2/grubenv", 4)
+    return grub_boot_loader_from(states)
+
+
+def known(found: BootLoader | Unknown) -> BootLoader:
+    assert isinstance(found, BootLoader)
+    return found
+
+
+ONE_TOKEN = {GRUB: b'GRUB_CMDLINE_LINUX_DEFAULT="quiet crashkernel=256M"\n'}
+#: one word is configured, and the real menu carries two
+MENU = known(boot_loader(ONE_TOKEN))
+TWO_WORDS = known(boot_loader({**ONE_TOKEN, DROP_IN: (REAL / "kdump-tools.cfg").read_bytes()}))
+
+
+def with_default(entry: BootEntry | Unknown | None, loader: BootLoader = MENU) -> BootLoader:
+    return replace(loader, default=entry)
+
+
+def settings(data: bytes) -> KdumpSettings:
+    return kdump_tools_settings(parse_kdump_tools(data, (6,)))
+
+
+SETTINGS = settings((REAL / "kdump-tools").read_bytes())
+SETTINGS_OFF = settings(b"USE_KDUMP=0\n")
 FIRMWARE = Firmware(FirmwareKind.UEFI, False, False, (7,))
 UNIT = SystemdUnit("kdump-tools.service", "loaded", "active", "exited", "enabled", "success", 0, (8,))
 

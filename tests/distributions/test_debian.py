@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.distributions import distribution_for
+from kdumpkit.distributions.answers import FileEdit, SettingsWanted, SizingFacts
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings, parse_kdump_tools
+from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.kdump_tools import PATH, kdump_tools_settings, parse_kdump_tools
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
 from kdumpkit.facts.os_release import OsRelease
 
@@ -24,9 +26,9 @@ DEBIAN = make()
 UBUNTU = make("ubuntu", "24.04", ("debian",))
 
 
-def settings(**lines: str) -> KdumpToolsSettings:
+def settings(**lines: str) -> KdumpSettings:
     text = (REAL / "kdump-tools").read_text() + "".join(f'{name}="{value}"\n' for name, value in lines.items())
-    return parse_kdump_tools(text.encode())
+    return kdump_tools_settings(parse_kdump_tools(text.encode()))
 
 
 # Packages
@@ -109,6 +111,11 @@ def test_symbols_of_debian_and_ubuntu() -> None:
 # Reservation
 
 
+def sizing(ram: int, machine: str, packaged: str) -> SizingFacts:
+    line = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT crashkernel={packaged}"\n'
+    return SizingFacts(ram, machine, RELEASE, {"/etc/default/grub.d/kdump-tools.cfg": line.encode()})
+
+
 @pytest.mark.parametrize(
     ("ram", "machine", "packaged", "value", "size_mib"),
     [
@@ -133,7 +140,7 @@ def test_symbols_of_debian_and_ubuntu() -> None:
 def test_the_packaged_rule_is_evaluated_and_raised_where_it_is_too_small(
     ram: int, machine: str, packaged: str, value: str, size_mib: int
 ) -> None:
-    found = DEBIAN.recommend_crashkernel(ram, machine, packaged)
+    found = DEBIAN.recommend_crashkernel(sizing(ram, machine, packaged))
     assert (found.value, found.size_bytes) == (value, size_mib * MIB)
     assert found.keeps_packaged == (value == packaged)
     assert found.why
@@ -141,11 +148,11 @@ def test_the_packaged_rule_is_evaluated_and_raised_where_it_is_too_small(
 
 
 def test_a_packaged_rule_that_reserves_nothing_is_named() -> None:
-    found = DEBIAN.recommend_crashkernel(1536 * MIB, "aarch64", "2G-4G:320M")
+    found = DEBIAN.recommend_crashkernel(sizing(1536 * MIB, "aarch64", "2G-4G:320M"))
     assert found.packaged_bytes == 0
     assert "reserves nothing" in found.why
     with pytest.raises(UnsupportedHost, match="riscv64"):
-        DEBIAN.recommend_crashkernel(1 * GIB, "riscv64", "2G-:320M")
+        DEBIAN.recommend_crashkernel(sizing(1 * GIB, "riscv64", "2G-:320M"))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +171,7 @@ def test_a_packaged_rule_that_reserves_nothing_is_named() -> None:
     ],
 )
 def test_defaults_by_version(identity: str, version: str | None, machine: str, value: str) -> None:
-    assert make(identity, version).recommend_crashkernel(8 * GIB, machine).packaged_value == value
+    assert make(identity, version).recommend_crashkernel(SizingFacts(8 * GIB, machine)).packaged_value == value
 
 
 # Service and loading
@@ -172,7 +179,7 @@ def test_defaults_by_version(identity: str, version: str | None, machine: str, v
 
 def test_the_shipped_settings_are_on_and_stay_byte_for_byte() -> None:
     shipped = (REAL / "kdump-tools").read_bytes()
-    assert DEBIAN.enabled_settings(shipped) == shipped
+    assert DEBIAN.edit_settings({PATH: shipped}, SettingsWanted()) == ()
 
 
 @pytest.mark.parametrize(
@@ -192,13 +199,29 @@ def test_the_shipped_settings_are_on_and_stay_byte_for_byte() -> None:
     ],
 )
 def test_switching_on(content: bytes, after: bytes) -> None:
-    assert DEBIAN.enabled_settings(content) == after
-    assert DEBIAN.enabled_settings(after) == after
+    edits = DEBIAN.edit_settings({PATH: content}, SettingsWanted())
+    assert edits == (() if content == after else (FileEdit(PATH, content, after),))
+    assert DEBIAN.edit_settings({PATH: after}, SettingsWanted()) == ()
 
 
 def test_without_a_settings_file_one_is_made_that_names_the_kdump_initramfs() -> None:
-    made = parse_kdump_tools(DEBIAN.enabled_settings(None))
+    (edit,) = DEBIAN.edit_settings({}, SettingsWanted())
+    assert (edit.path, edit.before) == (PATH, None)
+    made = parse_kdump_tools(edit.after or b"")
     assert (made.use_kdump, made.initrd) == ("1", "/var/lib/kdump/initrd.img")
+
+
+def test_directory_collector_and_level_are_set_and_nothing_else_is_touched() -> None:
+    shipped = (REAL / "kdump-tools").read_bytes()
+    (edit,) = DEBIAN.edit_settings({PATH: shipped}, SettingsWanted(directory="/srv/dumps", dump_level=1))
+    meaning = kdump_tools_settings(parse_kdump_tools(edit.after or b""))
+    assert (meaning.directory, meaning.dump_level) == ("/srv/dumps", 1)
+    changed = [line for line in (edit.after or b"").split(b"\n") if line not in shipped.split(b"\n")]
+    assert len(changed) == 2
+    (edit,) = DEBIAN.edit_settings({PATH: shipped}, SettingsWanted(collector="makedumpfile -l -d 17", dump_level=31))
+    assert kdump_tools_settings(parse_kdump_tools(edit.after or b"")).collector == "makedumpfile -l -d 31 -F"
+    with pytest.raises(ParameterError, match="always makedumpfile"):
+        DEBIAN.edit_settings({PATH: shipped}, SettingsWanted(collector="cp"))
 
 
 LINE = parse_kernel_command_line(

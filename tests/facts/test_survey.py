@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from kdumpkit.facts import boot_id, grub_cfg, iomem, kernel_build_id, kernel_command_line, meminfo, sysctls
+from kdumpkit.facts import boot_id, grub, grub_cfg, iomem, kernel_build_id, kernel_command_line, meminfo, sysctls
+from kdumpkit.facts.boot_loader import BootLoader, grub_boot_loader_from
 from kdumpkit.facts.dump_target import FileSystemSpace
-from kdumpkit.facts.grub_cfg import GrubConfig
-from kdumpkit.facts.kdump_tools import KdumpToolsSettings
+from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.kdump_tools import PATH as SETTINGS
+from kdumpkit.facts.kdump_tools import kdump_tools_settings_from
 from kdumpkit.facts.kexec_crash import LOADED, SIZE
 from kdumpkit.facts.survey import Survey, SurveyRequest
 from kdumpkit.facts.unknown import Unknown
@@ -21,7 +23,16 @@ from .test_symbols import REAL_NOTES, elf
 from .test_system import DF, FINDMNT
 
 RELEASE = "6.1.0-56-cloud-amd64"
-REQUEST = SurveyRequest(("kdump-tools",), ("kexec",), ("kdump-tools.service",), "/var/crash")
+REQUEST = SurveyRequest(
+    ("kdump-tools",),
+    ("kexec",),
+    ("kdump-tools.service",),
+    "/var/crash",
+    settings_paths=(SETTINGS,),
+    parse_settings=kdump_tools_settings_from,
+    boot_loader_paths=(*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS),
+    parse_boot_loader=grub_boot_loader_from,
+)
 
 
 def debian_host(tree: TreeHost) -> None:
@@ -58,6 +69,10 @@ def debian_host(tree: TreeHost) -> None:
 FACTS = {n for n, v in vars(Survey).items() if isinstance(v, cached_property) and not n.startswith("_")}
 
 
+#: what was read, fact or not
+FILES = {"boot_loader_files", "settings_files"}
+
+
 def unknowns(survey: Survey) -> set[str]:
     return {name for name in FACTS if isinstance(getattr(survey, name), Unknown)}
 
@@ -65,11 +80,11 @@ def unknowns(survey: Survey) -> set[str]:
 def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost) -> None:
     debian_host(tree)
     survey = Survey(tree, REQUEST)
-    assert unknowns(survey) == {"grub_environment"}
+    assert unknowns(survey) == set()
     # three groups of files, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux, systemctl, df
     assert len(tree.commands) == 12
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
-    assert isinstance(survey.grub_config, GrubConfig)
+    assert isinstance(survey.boot_loader, BootLoader)
     assert isinstance(survey.dump_target, type(survey.dump_target))
 
 
@@ -86,22 +101,22 @@ def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_a
     debian_host(tree)
     (tree.root / "etc/default/kdump-tools").unlink()
     survey = Survey(tree, REQUEST)
-    assert isinstance(survey.kdump_tools, Unknown)
-    assert survey.kdump_tools.absent
+    assert isinstance(survey.settings, Unknown)
+    assert survey.settings.absent
     assert not isinstance(survey.dump_target, Unknown)
     assert survey.dump_target.directory == "/var/crash"
     assert isinstance(survey.dump_target.space, FileSystemSpace)
     without = Survey(tree, SurveyRequest())
     assert not isinstance(without.dump_target, Unknown)
     assert isinstance(without.dump_target.space, Unknown)
-    assert {"packages", "programs", "units"} <= unknowns(without)
+    assert {"packages", "programs", "units", "settings", "boot_loader"} <= unknowns(without)
 
 
 def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) -> None:
     tree.answers.update(dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find"), (127, b"", b"")))
     survey = Survey(tree, REQUEST)
     known = FACTS - unknowns(survey)
-    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs"}
+    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", "watchdogs", *FILES}
     assert isinstance(survey.kexec_crash.loaded, Unknown)
     assert isinstance(survey.sysctls.panic, Unknown)
     assert not isinstance(survey.dump_target, Unknown)
@@ -116,5 +131,5 @@ def test_survey_of_this_machine() -> None:
     assert f"{survey.meminfo.total_bytes // 1024} kB" in Path(meminfo.PATH).read_text()
     assert not isinstance(survey.command_line, Unknown)
     assert survey.command_line.text == Path(kernel_command_line.PATH).read_text().strip()
-    assert isinstance(survey.kdump_tools, (Unknown, KdumpToolsSettings))
+    assert isinstance(survey.settings, (Unknown, KdumpSettings))
     assert not isinstance(survey.mounts, Unknown)

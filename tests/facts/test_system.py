@@ -10,7 +10,6 @@ import pytest
 from kdumpkit.errors import ParseError
 from kdumpkit.facts.directory_tree import DirectoryTree, parse_find, read_directory_tree
 from kdumpkit.facts.dump_target import (
-    DumpTargetKind,
     FileSystemSpace,
     parse_df,
     read_dump_target,
@@ -18,7 +17,8 @@ from kdumpkit.facts.dump_target import (
     with_parents,
 )
 from kdumpkit.facts.installed_kernels import installed_kernels_from, version_key
-from kdumpkit.facts.kdump_tools import parse_kdump_tools
+from kdumpkit.facts.kdump_settings import DumpTargetKind
+from kdumpkit.facts.kdump_tools import kdump_tools_settings, parse_kdump_tools
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
 from kdumpkit.facts.mounts import DeviceKind, Mount, Mounts, device_kind, mapper_uuids, parse_findmnt, read_mounts
 from kdumpkit.facts.packages import (
@@ -359,7 +359,7 @@ def test_df_malformed(data: bytes) -> None:
 def test_dump_target_that_exists_and_one_that_does_not(tree: TreeHost) -> None:
     mounts = parse_findmnt(findmnt(("/", "/dev/vda1", "ext4", "rw", "1"), ("/var", "/dev/vda2", "ext4", "rw", "2")))
     tree.answers["df"] = (0, DF, b"")
-    settings = parse_kdump_tools(b"USE_KDUMP=1\n", (8,))
+    settings = kdump_tools_settings(parse_kdump_tools(b"USE_KDUMP=1\n", (8,)))
     found = read_dump_target(tree, settings, mounts)
     assert (found.kind, found.directory, found.directory_exists) == (DumpTargetKind.LOCAL, "/var/crash", True)
     assert found.mount == mounts.mounts[1]
@@ -379,7 +379,7 @@ def test_dump_target_states(tree: TreeHost) -> None:
     assert without.directory is None
     assert without.space is unknown
     assert tree.commands == []
-    remote = read_dump_target(tree, parse_kdump_tools(b"SSH=root@safe\n"), mounts)
+    remote = read_dump_target(tree, kdump_tools_settings(parse_kdump_tools(b"SSH=root@safe\n")), mounts)
     assert (remote.kind, remote.remote) == (DumpTargetKind.SSH, "root@safe")
     assert isinstance(remote.space, Unknown)
     assert tree.commands == []

@@ -74,6 +74,6 @@ def test_service_that_is_green_and_loads_nothing_is_found_out(tmp_path: Path) ->
     done = kdumpkit("check", PARAMETERS, "--json", cwd=tmp_path)
     found = findings(json.loads(done.stdout))
     assert done.returncode == 1
-    assert found["kdump_tools.use_kdump"]["status"] == "FAIL"
+    assert found["settings.enabled"]["status"] == "FAIL"
     assert found["service.active"]["status"] == "FAIL"
     assert "USE_KDUMP" in found["service.active"]["reason"]

@@ -1,4 +1,4 @@
-"""A distribution that the kit does not know: every stage says so and stops, and asks the host nothing more."""
+"""A distribution that the kit does not know: nothing on it is ever changed, and what is not known is UNKNOWN."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kdumpkit.checks.finding import Status
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import UnsupportedHost
 from kdumpkit.hosts.base import Fetched, Host, Progress
@@ -30,16 +31,38 @@ class Void(Host):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("stage", [getattr(all_stages, name) for name in all_stages.__all__])
-@pytest.mark.parametrize("mode", ["check", "plan", "apply"])
-def test_every_stage_says_so_and_stops(
-    stage: type[Stage], mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+STAGES = [getattr(all_stages, name) for name in all_stages.__all__]
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Void:
     host = Void()
     monkeypatch.setattr(session_module, "ENV_PYTEST", "NOT_UNDER_PYTEST")
     monkeypatch.setattr(session_module, "_host", lambda _: host)
     monkeypatch.setenv(ENV_RUN_DIR, str(tmp_path / "run"))
+    return host
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_in_apply_every_stage_says_so_and_stops_at_once(
+    stage: type[Stage], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = prepared(monkeypatch, tmp_path)
     with pytest.raises(UnsupportedHost, match="Void Linux, which this version of the kit does not know") as caught:
-        stage.open({"host": "void01", "transport": "ssh", "mode": mode, "consent": "void01"})
+        stage.open({"host": "void01", "transport": "ssh", "mode": "apply", "consent": "void01"})
     assert "nothing was changed" in caught.value.message
     assert host.asked == ["uname and os-release"]
+
+
+@pytest.mark.parametrize("mode", ["check", "plan"])
+def test_what_needs_knowledge_of_the_distribution_is_unknown_and_the_rest_goes_on(
+    mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = prepared(monkeypatch, tmp_path)
+    stage = all_stages.Prerequisites.open({"host": "void01", "transport": "ssh", "mode": mode})
+    asked = len(host.asked)
+    (found,) = stage.check_packages().findings
+    assert (found.id, found.status) == ("check_packages.known", Status.UNKNOWN)
+    assert "ID=void" in found.reason
+    # it was known before the host was asked that there is nothing to ask for
+    assert len(host.asked) == asked
+    assert stage.result().status is Status.UNKNOWN
