@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.crash_report import CrashReport
@@ -75,6 +76,14 @@ class Scene:
     def origin(self) -> KernelOrigin | None:
         """Who built the kernel; None where the log does not name the release."""
         return find_origin(self.crash.kernel_release, self.crash.kernel_version or "")
+
+    def of_dump(self, name: str) -> Any:
+        """A section of the dump's report; None where there is none, or where it could not be read.
+
+        A section that this version does not know is None as well, so a rule asks for attributes with a default.
+        """
+        found = None if self.report is None else self.report.sections.get(name)
+        return None if isinstance(found, SectionError) else found
 
     # --- words ---
 

@@ -78,6 +78,36 @@ def test_blocked_tasks_of_the_dump_are_evidence() -> None:
     ]
 
 
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    command: str = "holder"
+    pid: int = 99
+    state: str = "D"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lock:
+    kind: str = "mutex"
+    name: str | None = "rtnl_mutex"
+    owner: Holder | None = Holder()
+    waiters_in_all: int = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Locks:
+    locks: tuple[Lock, ...]
+
+
+def test_the_holder_of_a_lock_is_named_where_the_dump_has_it() -> None:
+    text = hung("__schedule schedule schedule_preempt_disabled __mutex_lock widget_open")
+    locks = Locks((Lock(name=None, owner=None, waiters_in_all=9), Lock()))
+    cause = explained(text, report(locks=locks))
+    assert "holder (pid 99, state D) holds the mutex rtnl_mutex for which 3 tasks wait." in cause.sentence
+    assert cause.confidence == "likely"
+    assert "dump: locks" in [row.source for row in cause.evidence]
+    assert explained(text, report(locks=Locks(()))).confidence == "possible"
+
+
 def test_sections_that_failed_are_no_evidence() -> None:
     broken = {name: SectionError("no") for name in parse_drgn_report(RECORDED).sections}
     assert explained(null(), report(**broken)) == explained(null(), None)
