@@ -192,10 +192,10 @@ CASES = [
             taint=OE,
             modules="widget(OE)",
         ),
-        "kernel_bug.unknown.out_of_tree",
-        POSSIBLE,
+        "kernel_bug.assertion.out_of_tree",
+        LIKELY,
         Origin.MODULE,
-        "widget",
+        "A check failed in widget_put() of the module widget (/src/widget.c:34)",
     ),
     ("division", x86("divide error: 0000 [#1] SMP"), "kernel_bug.division_by_zero", LIKELY, Origin.KERNEL, "by zero"),
     (
