@@ -13,7 +13,14 @@ from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.kernel_origin import KernelOrigin, changelog_command, find_origin
 from kdumpkit.analysis.log.excerpt import Excerpt
 from kdumpkit.analysis.log.model import CrashBlock, Severity
-from kdumpkit.analysis.places import Place, own_stack, telling_places
+from kdumpkit.analysis.places import (
+    Place,
+    is_interrupt,
+    is_reporting,
+    normalise_symbol,
+    own_stack,
+    telling_places,
+)
 from kdumpkit.analysis.sections.section import SectionError
 
 #: an out-of-tree, proprietary or force-loaded module
@@ -36,13 +43,23 @@ class Scene:
 
     @cached_property
     def stack(self) -> tuple[Place, ...]:
-        """As :func:`kdumpkit.analysis.places.own_stack`."""
-        return own_stack(self.crash)
+        """As :func:`kdumpkit.analysis.places.own_stack`; the dump's where the log prints none that tells."""
+        printed = own_stack(self.crash)
+        if telling_places(self.crash, printed):
+            return printed
+        return self._dump_stack() or printed
+
+    def _dump_stack(self) -> tuple[Place, ...]:
+        task = self.of_dump("crashed_task")
+        frames = [f for f in getattr(task, "frames", ()) if f.function]
+        places = [Place(normalise_symbol(f.function), None if f.module == "kernel" else f.module, 0) for f in frames]
+        reporting = [n for n, place in enumerate(places) if is_reporting(place.symbol) or is_interrupt(place.symbol)]
+        return tuple(places[reporting[-1] + 1 if reporting else 0 :])
 
     @cached_property
     def telling(self) -> tuple[Place, ...]:
         """As :func:`kdumpkit.analysis.places.telling_places`."""
-        return telling_places(self.crash)
+        return telling_places(self.crash, self.stack)
 
     @property
     def blamed(self) -> Place | None:
@@ -142,7 +159,11 @@ class Scene:
 
     def of_stack(self, places: Iterable[Place], limit: int = 4) -> tuple[Evidence, ...]:
         """The lines of a few places on the stack."""
-        return self.lines([place.line_number for place in list(places)[:limit] if place.line_number])
+        shown = list(places)[:limit]
+        if shown and not any(place.line_number for place in shown):
+            names = " < ".join(place.symbol for place in shown)
+            return (Evidence("dump: crashed_task", None, f"on its stack: {names}"),)
+        return self.lines([place.line_number for place in shown if place.line_number])
 
     # --- a cause ---
 

@@ -1,4 +1,4 @@
-"""Nothing in a log makes the reader, a rule, a signature or a page raise; how a file is cut into blocks is no matter."""
+"""Nothing in a log makes the reader, a rule, a signature or a page raise; where a file is cut is no matter."""
 
 from __future__ import annotations
 

@@ -256,6 +256,15 @@ CASES = [
         "error on the bus",
     ),
     (
+        "NMI by a management controller",
+        "Kernel panic - not syncing: An NMI occurred. Depending on your system the reason for the NMI is logged in any "
+        "one of the following resources:\n1. Integrated Management Log (IML)\n",
+        "hardware.nmi_management",
+        POSSIBLE,
+        Origin.HARDWARE,
+        "its watchdog ran out",
+    ),
+    (
         "NMI by somebody",
         "Uhhuh. NMI received for unknown reason 3d on CPU 0.\nKernel panic - not syncing: NMI: Not continuing\n",
         "hardware.nmi",

@@ -56,6 +56,19 @@ def test_the_source_line_is_told() -> None:
     assert any("debug symbols" in text for text in explained(null(), None).would_raise)
 
 
+def test_the_dumps_stack_stands_in_where_the_log_prints_none() -> None:
+    text = (
+        "watchdog: BUG: soft lockup - CPU#5 stuck for 26s! [worker:900]\n"
+        "CPU: 5 PID: 900 Comm: worker Not tainted 6.1.0 #1\n"
+        "Kernel panic - not syncing: softlockup: hung tasks\n"
+    )
+    assert explained(text, None).rule == "lockup.no_stack"
+    cause = explained(text, report(crashed_task=frames("widget_spin", "drivers/widget/core.c", 9)))
+    assert cause.rule == "lockup.busy"
+    assert "widget_spin() (drivers/widget/core.c:9)" in cause.sentence
+    assert [row.text for row in cause.evidence if row.source == "dump: crashed_task"] == ["on its stack: widget_spin"]
+
+
 def test_a_module_that_only_the_dump_knows_as_foreign() -> None:
     modules = parse_drgn_report(RECORDED).modules
     assert not isinstance(modules, SectionError)
