@@ -46,6 +46,7 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
     others = [mark for mark in marks if mark != own]
     kept = sorted([own, *others[-(_MOST_MARKS - 1) :]], key=lambda mark: float(str(mark[0])))
     reports = len(others) + 1
+    plural = "" if reports == 1 else "s"
     return {
         "begin_s": round(begin, 3),
         "end_s": round(end, 3),
@@ -54,7 +55,7 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
         "marks": kept,
         "marks_left_out": reports - len(kept),
         "words": (
-            f"The last {end - begin:.0f} s of the log: {len(times)} lines, {reports} report{'' if reports == 1 else 's'} "
-            f'of the kernel. 0 is the crash\'s first line, "{own[2]}".'
+            f"The last {end - begin:.0f} s of the log: {len(times)} lines, {reports} report{plural} of the kernel. "
+            f'0 is the crash\'s first line, "{own[2]}".'
         ),
     }
