@@ -11,7 +11,7 @@ from typing import Any
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.kernel_origin import KernelOrigin, changelog_command, find_origin
-from kdumpkit.analysis.log.excerpt import Excerpt
+from kdumpkit.analysis.log.excerpt import LINES_BEFORE, Excerpt
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.places import (
     Place,
@@ -22,11 +22,14 @@ from kdumpkit.analysis.places import (
     telling_places,
 )
 from kdumpkit.analysis.sections.section import SectionError
+from kdumpkit.analysis.signature import find_signature
 
 #: an out-of-tree, proprietary or force-loaded module
 _FOREIGN_LETTERS = frozenset("OPF")
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _MOST_EVIDENCE = 12
+#: so long before a crash, another report may have to do with it
+_SHORTLY_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,13 @@ class Scene:
         """A cause, with the title as the first evidence and what every cause would be surer by."""
         if origin in (Origin.KERNEL, Origin.MODULE) and self.crash.severity is Severity.FATAL:
             sentence, confidence = self._with_history(sentence, confidence)
+        before = self._reports_before() if confidence is not Confidence.CERTAIN else ()
+        if before:
+            named = find_signature(before[-1]).title
+            sentence += (
+                f" Shortly before, the kernel had reported something else: {named} (line {before[-1].first_line})."
+            )
+        evidence = (*evidence, *self.lines(block.first_line for block in before))
         own = {(e.source, e.line, e.text): e for e in (*self.at(), *evidence)}
         ordered = sorted(own.values(), key=lambda e: (e.line is None, e.line or 0))
         return Cause(
@@ -211,6 +221,17 @@ class Scene:
             )
             sentence += " which."
         return sentence, confidence
+
+    def _reports_before(self) -> tuple[CrashBlock, ...]:
+        """The last reports before the crash, near enough to have to do with it; never more than three."""
+        crash = self.crash
+        near = []
+        for block in self.earlier:
+            if block.severity is Severity.NOTE or crash.first_line - block.last_line > LINES_BEFORE:
+                continue
+            if block.time_s is None or crash.time_s is None or 0 <= crash.time_s - block.time_s <= _SHORTLY_S:
+                near.append(block)
+        return tuple(near[-3:])
 
     def _general_raises(self) -> tuple[str, ...]:
         raises = []

@@ -557,5 +557,15 @@ def test_words_of_a_log_do_not_become_commands() -> None:
     assert "reboot" not in " ".join(step.command for step in found.next_steps)
 
 
+def test_another_report_shortly_before_is_named() -> None:
+    warning = "WARNING: CPU: 1 PID: 4 at kernel/x.c:1 gadget_check+0x10/0x20\n" + x86("", "gadget_check+0x10/0x20")
+    found = cause_of(warning + null())
+    assert "reported something else: warning in gadget_check (line 1)." in found.sentence
+    assert found.evidence[0].line == 1
+    stamped = "".join(f"[    5.000000] {line}\n" for line in warning.splitlines())
+    late = "".join(f"[ 9005.000000] {line}\n" for line in null().splitlines())
+    assert "something else" not in cause_of(stamped + late).sentence
+
+
 def test_no_crash_no_cause() -> None:
     assert find_cause(read_crash([b"usb 1-1: new device"])) is None
