@@ -36,8 +36,8 @@ lab-ui: $(STAMP)
 	$(BIN)/kdumpkit lab up
 	$(BIN)/jupyter lab notebooks
 
-# what the tests talk to: a real sshd on loopback, a second shell, JupyterLab in a real browser, the lab
-TEST_PACKAGES := openssh-server openssh-client busybox-static chromium fonts-dejavu-core
+# what the tests talk to: a real sshd and debuginfod on loopback, a second shell, JupyterLab in a real browser, the lab
+TEST_PACKAGES := openssh-server openssh-client busybox-static chromium fonts-dejavu-core debuginfod gcc
 test-packages: $(STAMP)
 	@missing=; for package in $(TEST_PACKAGES); do \
 	  dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; done; \
@@ -50,7 +50,7 @@ test-packages: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; lab.install_requirements(print)'
 
 test: test-packages
-	KDUMPKIT_REQUIRE=lab,browser,sshd $(BIN)/python -m pytest --ignore=tests/lab/test_flavours.py
+	KDUMPKIT_REQUIRE=lab,browser,sshd,debuginfod $(BIN)/python -m pytest --ignore=tests/lab/test_flavours.py
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not lab and not browser'
@@ -68,6 +68,7 @@ test-kinds: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/replay_cpu.py
+	$(BIN)/python benchmarks/log_reader.py
 	$(BIN)/python benchmarks/lab_ratio.py
 	$(BIN)/python benchmarks/drgn_report.py
 

@@ -17,7 +17,8 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
     """Lines per bin and marks, in seconds before the crash's first line; None where the log has no times.
 
     ``bins`` covers ``begin_s`` (negative) to ``end_s`` (0 or later) in equal parts; ``marks`` are
-    ``[seconds, severity, title]`` of reports, the crash's own among them; ``lines`` is the sum of the bins.
+    ``[seconds, severity, title]`` of reports, the crash's own among them; ``lines`` is the sum of the bins; ``words``
+    say what a picture of it shows.
     """
     crash = log.fatal
     if crash is None or crash.time_s is None:
@@ -44,11 +45,17 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
     own = [0.0, crash.severity.name.lower(), crash.title[:_LABEL]]
     others = [mark for mark in marks if mark != own]
     kept = sorted([own, *others[-(_MOST_MARKS - 1) :]], key=lambda mark: float(str(mark[0])))
+    reports = len(others) + 1
+    plural = "" if reports == 1 else "s"
     return {
         "begin_s": round(begin, 3),
         "end_s": round(end, 3),
         "bins": bins,
         "lines": len(times),
         "marks": kept,
-        "marks_left_out": len(others) + 1 - len(kept),
+        "marks_left_out": reports - len(kept),
+        "words": (
+            f"The last {end - begin:.0f} s of the log: {len(times)} lines, {reports} report{plural} of the kernel. "
+            f'0 is the crash\'s first line, "{own[2]}".'
+        ),
     }

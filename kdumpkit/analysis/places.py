@@ -12,7 +12,7 @@ kernel/locking, arch/{x86,arm64,powerpc,s390}/kernel/{traps,entry,process}*.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from kdumpkit.analysis.log.model import CrashBlock
@@ -337,10 +337,17 @@ def _without_repetition(places: Iterable[Place]) -> Iterable[Place]:
         before = place
 
 
-def telling_places(crash: CrashBlock) -> tuple[Place, ...]:
-    """The functions that tell this crash from others, innermost first; empty where the log prints none."""
-    stack = [p for p in own_stack(crash) if not is_interrupt(p.symbol) and not is_reporting(p.symbol)]
-    below_entry = [place for place in stack if not is_entry(place.symbol)]
+def telling_places(crash: CrashBlock, stack: Sequence[Place] | None = None) -> tuple[Place, ...]:
+    """The functions that tell this crash from others, innermost first; empty where the log prints none.
+
+    ``stack`` is looked at instead of the log's own where it is given: one that was read out of a dump.
+    """
+    given = own_stack(crash) if stack is None else stack
+    below_entry = [
+        place
+        for place in given
+        if not (is_interrupt(place.symbol) or is_reporting(place.symbol) or is_entry(place.symbol))
+    ]
     telling = tuple(place for place in below_entry if not is_shared(place.symbol))
     work = _work_function(crash.workqueue)
     if not telling and work is not None:

@@ -57,6 +57,7 @@ def oops(
     from kdumpkit.analysis.crash_document import crash_document, oops_document
     from kdumpkit.analysis.log.paths import seekable
 
+    same: dict[str, list[str]] = {}
     for number, path in enumerate(logs):
         with seekable(path) as file:
             log, excerpt = _read_log(file)
@@ -65,7 +66,14 @@ def oops(
             continue
         from kdumpkit.render.crash_text import crash_text
 
-        print(("\n" if number else "") + crash_text({"file": str(path), **crash_document(log, excerpt)}))
+        document = {"file": str(path), **crash_document(log, excerpt)}
+        print(("\n" if number else "") + crash_text(document))
+        if document["signature"]:
+            title = f"{document['signature']['hash']}  {document['signature']['title']}"
+            same.setdefault(title, []).append(str(path))
+    for title, paths in same.items():
+        if len(paths) > 1:
+            print(cleaned(f"\nThese tell of the same crash, {title}: {', '.join(paths)}"))
     return 0
 
 

@@ -268,6 +268,17 @@ def test_oops_for_people(tmp_path: Path) -> None:
     assert text.rstrip().endswith("quiet: no crash in it")
 
 
+def test_oops_says_which_logs_tell_of_the_same_crash(tmp_path: Path) -> None:
+    one, other, another = tmp_path / "one", tmp_path / "other", tmp_path / "another"
+    one.write_text(REPORT)
+    other.write_text(REPORT.replace("+0x1b/0x80", "+0x2c/0x90").replace("CPU: 1 PID: 458", "CPU: 7 PID: 9"))
+    another.write_text(REPORT.replace("widget_poll", "widget_read"))
+    last = run("oops", one, other, another).stdout.splitlines()[-1]
+    assert last.startswith("These tell of the same crash, ")
+    assert last.endswith(f"null_deref in widget_poll [widget]: {one}, {other}")
+    assert "These tell" not in run("oops", one, another).stdout
+
+
 def test_oops_as_json_keeps_its_contract(tmp_path: Path) -> None:
     log, quiet = tmp_path / "log", tmp_path / "quiet"
     log.write_text(f"{BANNER}\n{REPORT}")

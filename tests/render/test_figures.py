@@ -76,7 +76,7 @@ def test_hostile_labels_are_only_text(text: str) -> None:
 def test_the_digest_changes_with_the_data_and_with_nothing_else() -> None:
     figure = KINDS["dump-space"]
     digests = {data_digest(f) for f in figures()}
-    assert len(digests) == 3
+    assert len(digests) == len(figures())
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in digests)
     assert data_digest(replace(figure, caption="another")) == data_digest(figure)
     bars = [list(bar) for bar in figure.data["bars"]]

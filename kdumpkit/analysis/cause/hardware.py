@@ -23,6 +23,7 @@ _SECTION = re.compile(
 _TELLS = re.compile(r"EDAC|CPER|DIMM|error_type|section_type|physical_address|\bAER:|MC\d|TSC |ADDR |Corrected error")
 _MEMORY_CODE = re.compile(r"memory|DIMM|dimm", re.IGNORECASE)
 _NMI = re.compile(r"NMI received|NMI: |hpwdt|An NMI occurred|PCI system error|IOCK error|uv_nmi|Uhhuh")
+_MANAGEMENT = re.compile(r"hpwdt|Integrated Management Log|An NMI occurred")
 _TIMEOUT = re.compile(r"Not all CPUs entered broadcast exception|Timeout: |timed out waiting for")
 #: the low 16 bits of an x86 machine check's status, first match wins
 _CODES = (
@@ -159,6 +160,20 @@ def _nmi(scene: Scene) -> Cause:
         )
         return scene.cause(
             "hardware.nmi_bus_error", sentence, Confidence.LIKELY, Origin.HARDWARE, evidence, (_VENDOR_LOG,)
+        )
+    if "An NMI occurred" in reason or scene.find(_MANAGEMENT, 1):
+        sentence = (
+            "The machine's management controller (HPE iLO) sent a non-maskable interrupt: its watchdog ran out because "
+            "the system no longer answered, somebody asked it to, or it saw hardware fail. Its own log names which."
+        )
+        return scene.cause(
+            "hardware.nmi_management",
+            sentence,
+            Confidence.POSSIBLE,
+            Origin.HARDWARE,
+            (*scene.find(_MANAGEMENT, 3), *evidence),
+            (_VENDOR_LOG, NextStep("read the Integrated Management Log (IML) in iLO at that time")),
+            ("the entry of the management controller's log from the same moment",),
         )
     sentence = (
         "A non-maskable interrupt came, and the kernel is set to panic on it. It was sent by somebody (a button, "

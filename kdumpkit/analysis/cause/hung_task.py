@@ -142,6 +142,9 @@ def _behind_lock(
         if match is not None and match["owner"]:
             held = f" The kernel names task {match['owner']} as its likely owner."
             break
+    if (shown := _owner_of_dump(scene)) is not None:
+        held = f" {shown.text}."
+        evidence = (*evidence, shown)
     on = f" ({lock}() on its stack)" if lock else ""
     sentence = (
         f"{head} for a lock that another task held{on}{scene.where(_caller(scene))}{also}.{stopped}{held} "
@@ -168,6 +171,21 @@ def _behind_lock(
         (*owner, *evidence),
         steps,
         () if held else ("who holds the lock: drgn reads it from the dump",),
+    )
+
+
+def _owner_of_dump(scene: Scene) -> Evidence | None:
+    """Who holds the lock that most tasks wait for, where the dump's report tells."""
+    locks = [lock for lock in getattr(scene.of_dump("locks"), "locks", ()) if lock.owner and lock.waiters_in_all]
+    if not locks:
+        return None
+    most = max(locks, key=lambda lock: int(lock.waiters_in_all))
+    name = f" {most.name}" if most.name else ""
+    owner = f"{most.owner.command} (pid {most.owner.pid}, state {most.owner.state})"
+    return Evidence(
+        "dump: locks",
+        None,
+        f"In the dump {owner} holds the {most.kind}{name} for which {most.waiters_in_all} tasks wait",
     )
 
 

@@ -74,7 +74,7 @@ def _assertion(scene: Scene) -> Cause:
     checked = f"A check in the kernel's own code failed{scene.where()}{at}"
     evidence = (*scene.at("bug_at", "rip_symbol", "comm"), *scene.of_stack(scene.telling, 3))
     near = crash.first_line - _LINES_BEFORE
-    rule, meaning, origin = "unknown", "", Origin.KERNEL
+    rule, meaning, origin = "assertion", "", Origin.KERNEL
     confidence = Confidence.POSSIBLE
     for pattern, name, words, whose in _BEFORE:
         found = [line for line in scene.before(pattern, 3) if line.line is not None and line.line >= near]
@@ -105,14 +105,19 @@ def _assertion(scene: Scene) -> Cause:
             )
         )
     if foreign is not None and foreign.module is not None:
-        sentence += f" {foreign.module} on the stack does not come with the kernel: look at it first."
+        own = scene.blamed == foreign and rule == "assertion"
+        sentence += (
+            f" {foreign.module} does not come with the kernel (taint {scene.module_letters.get(foreign.module, '')}): "
+            + ("the check is its own." if own else "it is on the stack, so look at it first.")
+        )
         return scene.cause(
             f"kernel_bug.{rule}.out_of_tree",
-            sentence,
-            confidence,
+            sentence.replace("in the kernel's own code ", "") if own else sentence,
+            Confidence.LIKELY if own else confidence,
             Origin.MODULE,
             evidence,
-            (*scene.about_module(foreign.module), *steps),
+            # the distribution's changes do not tell of a module of others' making
+            (*scene.about_module(foreign.module), *steps[1:]),
         )
     return scene.cause(f"kernel_bug.{rule}", sentence, confidence, origin, evidence, steps)
 

@@ -6,19 +6,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.kernel_origin import KernelOrigin, changelog_command, find_origin
-from kdumpkit.analysis.log.excerpt import Excerpt
+from kdumpkit.analysis.log.excerpt import LINES_BEFORE, Excerpt
 from kdumpkit.analysis.log.model import CrashBlock, Severity
-from kdumpkit.analysis.places import Place, own_stack, telling_places
+from kdumpkit.analysis.places import (
+    Place,
+    is_interrupt,
+    is_reporting,
+    normalise_symbol,
+    own_stack,
+    telling_places,
+)
 from kdumpkit.analysis.sections.section import SectionError
+from kdumpkit.analysis.signature import find_signature
 
 #: an out-of-tree, proprietary or force-loaded module
 _FOREIGN_LETTERS = frozenset("OPF")
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _MOST_EVIDENCE = 12
+#: so long before a crash, another report may have to do with it
+_SHORTLY_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -35,13 +46,23 @@ class Scene:
 
     @cached_property
     def stack(self) -> tuple[Place, ...]:
-        """As :func:`kdumpkit.analysis.places.own_stack`."""
-        return own_stack(self.crash)
+        """As :func:`kdumpkit.analysis.places.own_stack`; the dump's where the log prints none that tells."""
+        printed = own_stack(self.crash)
+        if telling_places(self.crash, printed):
+            return printed
+        return self._dump_stack() or printed
+
+    def _dump_stack(self) -> tuple[Place, ...]:
+        task = self.of_dump("crashed_task")
+        frames = [f for f in getattr(task, "frames", ()) if f.function]
+        places = [Place(normalise_symbol(f.function), None if f.module == "kernel" else f.module, 0) for f in frames]
+        reporting = [n for n, place in enumerate(places) if is_reporting(place.symbol) or is_interrupt(place.symbol)]
+        return tuple(places[reporting[-1] + 1 if reporting else 0 :])
 
     @cached_property
     def telling(self) -> tuple[Place, ...]:
         """As :func:`kdumpkit.analysis.places.telling_places`."""
-        return telling_places(self.crash)
+        return telling_places(self.crash, self.stack)
 
     @property
     def blamed(self) -> Place | None:
@@ -75,6 +96,14 @@ class Scene:
     def origin(self) -> KernelOrigin | None:
         """Who built the kernel; None where the log does not name the release."""
         return find_origin(self.crash.kernel_release, self.crash.kernel_version or "")
+
+    def of_dump(self, name: str) -> Any:
+        """A section of the dump's report; None where there is none, or where it could not be read.
+
+        A section that this version does not know is None as well, so a rule asks for attributes with a default.
+        """
+        found = None if self.report is None else self.report.sections.get(name)
+        return None if isinstance(found, SectionError) else found
 
     # --- words ---
 
@@ -133,7 +162,11 @@ class Scene:
 
     def of_stack(self, places: Iterable[Place], limit: int = 4) -> tuple[Evidence, ...]:
         """The lines of a few places on the stack."""
-        return self.lines([place.line_number for place in list(places)[:limit] if place.line_number])
+        shown = list(places)[:limit]
+        if shown and not any(place.line_number for place in shown):
+            names = " < ".join(place.symbol for place in shown)
+            return (Evidence("dump: crashed_task", None, f"on its stack: {names}"),)
+        return self.lines([place.line_number for place in shown if place.line_number])
 
     # --- a cause ---
 
@@ -150,6 +183,13 @@ class Scene:
         """A cause, with the title as the first evidence and what every cause would be surer by."""
         if origin in (Origin.KERNEL, Origin.MODULE) and self.crash.severity is Severity.FATAL:
             sentence, confidence = self._with_history(sentence, confidence)
+        before = self._reports_before() if confidence is not Confidence.CERTAIN else ()
+        if before:
+            named = find_signature(before[-1]).title
+            sentence += (
+                f" Shortly before, the kernel had reported something else: {named} (line {before[-1].first_line})."
+            )
+        evidence = (*evidence, *self.lines(block.first_line for block in before))
         own = {(e.source, e.line, e.text): e for e in (*self.at(), *evidence)}
         ordered = sorted(own.values(), key=lambda e: (e.line is None, e.line or 0))
         return Cause(
@@ -181,6 +221,17 @@ class Scene:
             )
             sentence += " which."
         return sentence, confidence
+
+    def _reports_before(self) -> tuple[CrashBlock, ...]:
+        """The last reports before the crash, near enough to have to do with it; never more than three."""
+        crash = self.crash
+        near = []
+        for block in self.earlier:
+            if block.severity is Severity.NOTE or crash.first_line - block.last_line > LINES_BEFORE:
+                continue
+            if block.time_s is None or crash.time_s is None or 0 <= crash.time_s - block.time_s <= _SHORTLY_S:
+                near.append(block)
+        return tuple(near[-3:])
 
     def _general_raises(self) -> tuple[str, ...]:
         raises = []

@@ -39,7 +39,7 @@ _RULES_BY_LITERAL = tuple((tuple(lit.decode() for lit in rule.literals), rule) f
 _ENDS = ("---[ end trace", "Rebooting in ")
 #: kinds that are followed by die(), even where its line is lost
 _DYING = frozenset(
-    {"null_deref", "paging_request", "gpf", "bug_on", "divide_error", "external_abort", "stack_overflow"}
+    {"null_deref", "paging_request", "gpf", "bug_on", "divide_error", "external_abort", "stack_overflow", "oops"}
 )
 
 

@@ -192,10 +192,10 @@ CASES = [
             taint=OE,
             modules="widget(OE)",
         ),
-        "kernel_bug.unknown.out_of_tree",
-        POSSIBLE,
+        "kernel_bug.assertion.out_of_tree",
+        LIKELY,
         Origin.MODULE,
-        "widget",
+        "A check failed in widget_put() of the module widget (/src/widget.c:34)",
     ),
     ("division", x86("divide error: 0000 [#1] SMP"), "kernel_bug.division_by_zero", LIKELY, Origin.KERNEL, "by zero"),
     (
@@ -254,6 +254,15 @@ CASES = [
         LIKELY,
         Origin.HARDWARE,
         "error on the bus",
+    ),
+    (
+        "NMI by a management controller",
+        "Kernel panic - not syncing: An NMI occurred. Depending on your system the reason for the NMI is logged in any "
+        "one of the following resources:\n1. Integrated Management Log (IML)\n",
+        "hardware.nmi_management",
+        POSSIBLE,
+        Origin.HARDWARE,
+        "its watchdog ran out",
     ),
     (
         "NMI by somebody",
@@ -446,6 +455,18 @@ CASES = [
         "arc.c:123",
     ),
     (
+        "lustre",
+        "LustreError: 12:0:(ldlm_lock.c:213:ldlm_lock_put()) ASSERTION( count > 0 ) failed: \n"
+        "Kernel panic - not syncing: LBUG\n"
+        + x86(
+            "", "", "dump_stack+0x1/0x2 panic+0x1/0x2 ldlm_lock_put+0x1/0x20@[ptlrpc]", taint=OE, modules="ptlrpc(OE)"
+        ),
+        "assertion.lustre",
+        LIKELY,
+        Origin.MODULE,
+        "ldlm_lock_put() of the module ptlrpc",
+    ),
+    (
         "KASAN",
         "BUG: KASAN: slab-use-after-free in widget_read+0x10/0x20 [widget]\nRead of size 8 at addr ffff888012345678 by "
         "task worker/44\n" + x86("", "", "dump_stack_lvl+0x1/0x2 kasan_report+0x1/0x2 widget_read+0x10/0x20@[widget]"),
@@ -534,6 +555,16 @@ def test_without_the_lines_around_it_a_cause_is_still_given(case: tuple[object, 
 def test_words_of_a_log_do_not_become_commands() -> None:
     found = cause_of(null(rip="a;reboot+0x1/0x2 [widget]", taint=OE, modules="widget(OE) $(reboot)(OE)"))
     assert "reboot" not in " ".join(step.command for step in found.next_steps)
+
+
+def test_another_report_shortly_before_is_named() -> None:
+    warning = "WARNING: CPU: 1 PID: 4 at kernel/x.c:1 gadget_check+0x10/0x20\n" + x86("", "gadget_check+0x10/0x20")
+    found = cause_of(warning + null())
+    assert "reported something else: warning in gadget_check (line 1)." in found.sentence
+    assert found.evidence[0].line == 1
+    stamped = "".join(f"[    5.000000] {line}\n" for line in warning.splitlines())
+    late = "".join(f"[ 9005.000000] {line}\n" for line in null().splitlines())
+    assert "something else" not in cause_of(stamped + late).sentence
 
 
 def test_no_crash_no_cause() -> None:

@@ -222,3 +222,53 @@ def test_riscv() -> None:
         "[ 1.4]  ra : widget_run+0x30/0x44\n"
     )
     assert (block.kind, block.rip_symbol, block.oops_number) == ("null_deref", "widget_io", 1)
+
+
+def test_s390_division() -> None:
+    crash = fatal(
+        "fixpoint divide exception: 0009 ilc:2 [#1]SMP\nCPU: 1 PID: 22 Comm: widgetd Not tainted 5.14.0-70.el9.s390x #1\n"
+        "Krnl PSW : 0704c00180000000 000003ff80201234 (widget_div+0x18/0x60 [widget])\nCall Trace:\n"
+        " [<000003ff80201234>] widget_div+0x18/0x60 [widget] \n"
+    )
+    assert (crash.kind, crash.rip_symbol, crash.rip_module) == ("divide_error", "widget_div", "widget")
+
+
+def test_arm64_exception_that_nothing_handles() -> None:
+    crash = fatal(
+        "Unhandled 64-bit el1h sync exception on CPU3, ESR 0x0000000002000000 -- Unknown/Uncategorized\n"
+        "CPU: 3 PID: 9 Comm: widgetd Not tainted 6.1.0 #1\npc : widget_put+0x1c/0x40\nlr : widget_q+0x1/0x2\n"
+        "Kernel panic - not syncing: Unhandled exception\n"
+    )
+    assert (crash.kind, crash.rip_symbol, crash.cpu, crash.panicked) == ("oops", "widget_put", 3, True)
+
+
+def test_arm64_bad_mode() -> None:
+    crash = fatal(
+        "Bad mode in Synchronous Abort handler detected on CPU2, code 0x86000005 -- IABT (current EL)\n"
+        "Internal error: Oops - bad mode: 0 [#1] SMP\nCPU: 2 PID: 22 Comm: widgetd Not tainted 4.18.0-80.el8.aarch64 #1\n"
+        "pc : widget_put+0x1c/0x40\nKernel panic - not syncing: bad mode\n"
+    )
+    assert (crash.kind, crash.rip_symbol, crash.oops_number, crash.panicked) == ("oops", "widget_put", 1, True)
+
+
+def test_arm64_bad_mode_in_the_error_handler_is_an_serror() -> None:
+    assert fatal("Bad mode in Error handler detected on CPU2, code 0xbf000002 -- SError\n").kind == "serror"
+
+
+def test_rcu_stall_of_2_6_32() -> None:
+    crash = fatal(
+        "INFO: RCU detected CPU 4 stall (t=10000 jiffies)\nPid: 7, comm: worker Not tainted 2.6.32-71.el6.x86_64 #1\n"
+        "Call Trace:\n <IRQ>  [<ffffffff810d9b1c>] ? __rcu_pending+0x7c/0x200\n"
+        " [<ffffffff810d9c8c>] widget_spin+0x2c/0x110\n"
+    )
+    assert (crash.kind, crash.cpu, crash.comm, crash.call_trace) == ("rcu_stall", 4, "worker", ("widget_spin",))
+
+
+def test_nmi_watchdog_of_2_6_32() -> None:
+    crash = fatal(
+        "BUG: NMI Watchdog detected LOCKUP on CPU0, ip ffffffff81500000, registers:\nCPU 0 \n"
+        "Pid: 5, comm: migration/0 Not tainted 2.6.32-71.el6.x86_64 #1 HP\n"
+        "RIP: 0010:[<ffffffff81500000>]  [<ffffffff81500000>] _spin_lock+0x20/0x30\n"
+        "Call Trace:\n [<ffffffff81500001>] widget_x+0x1/0x2\nKernel panic - not syncing: Non maskable interrupt\n"
+    )
+    assert (crash.kind, crash.panicked, crash.rip_symbol) == ("hard_lockup", True, "_spin_lock")

@@ -90,9 +90,22 @@ RULES: tuple[Rule, ...] = (
         Severity.FATAL,
     ),
     Rule(
-        (b"SError", b"Bad mode in Error"),
+        (b"SError", b"Bad mode in"),
         re.compile(r"(?:SError Interrupt on CPU ?(?P<cpu>\d+)|Bad mode in Error handler)"),
         "serror",
+        Severity.FATAL,
+    ),
+    # arm64's entries that nothing handles: until 5.13, and since
+    Rule(
+        (b"Bad mode in",),
+        re.compile(r"^Bad mode in (?!Error)[\w ]{1,40} handler detected on CPU(?P<cpu>\d+)"),
+        "oops",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"Unhandled ",),
+        re.compile(r"^Unhandled \d\d-bit el1\w? \w{1,10} exception on CPU(?P<cpu>\d+)"),
+        "oops",
         Severity.FATAL,
     ),
     # mail programs break the long form of a general protection fault before its code
@@ -102,7 +115,7 @@ RULES: tuple[Rule, ...] = (
 #: the words in front of the code, where the cause was not named before; first match wins
 DIE_KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"general[ _]protection"), "gpf"),
-    (re.compile(r"divide[ _]error|fixed point divide"), "divide_error"),
+    (re.compile(r"divide[ _]error|fix(?:ed )?point divide|HFP divide"), "divide_error"),
     (re.compile(r"double[ _]fault|stack guard page|kernel stack overflow|Kernel stack overflow"), "stack_overflow"),
     (re.compile(r"stack[ _]segment"), "stack_segment"),
     (re.compile(r"Oops - BUG|Exception in kernel mode, sig: 5|\bBUG\b|^kernel BUG"), "bug_on"),

@@ -50,6 +50,13 @@ RULES: tuple[Rule, ...] = (
         "rcu_stall",
         Severity.HANG,
     ),
+    # until 2.6.33
+    Rule(
+        (b"RCU detected CPU",),
+        re.compile(r"INFO: RCU detected CPU (?:(?P<cpu>\d{1,6}) stall|stalls:)"),
+        "rcu_stall",
+        Severity.HANG,
+    ),
     Rule(
         (b"blocked ",),
         re.compile(

@@ -60,6 +60,8 @@ RULES: tuple[PanicRule, ...] = (
         "hw_error",
         "mce",
     ),
+    # what the NMI watchdog of 2.6.32 ends with
+    _rule(r"^Non maskable interrupt", "nmi", "hard_lockup"),
     _rule(r"\bNMI\b|IOCK", "nmi"),
     _rule(r"[Ff]atal exception|Unexpected exception|bad mode", "oops", "die"),
 )
