@@ -52,7 +52,8 @@ def test_the_dump_named_the_task_that_was_made_to_crash(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_console_alone_tells_the_same_kind(name: str) -> None:
-    assert read_log(name, "console.txt")["kind"] == name
+    # where the console never tells there is nothing to be read, and nothing may be made up
+    assert read_log(name, "console.txt")["kind"] == (name if KINDS[name].says else "none")
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.needs_module])

@@ -72,7 +72,7 @@ def record(folder: Path) -> list[str]:
     kept.mkdir(parents=True, exist_ok=True)
     (kept / "dmesg.txt").write_bytes((folder / Path(about["dmesg"]).name).read_bytes())
     console = (folder / "console.log").read_bytes()
-    (kept / "console.txt").write_bytes(cut_console(console, kind.says))
+    (kept / "console.txt").write_bytes(cut_console(console, kind.says or kind.nmi_after))
     dump = read_dump(folder / Path(about["dump"]).name, folder / "symbols/vmlinux")
     version = re.search(rb"Linux version [^\n]* (#\d+ [^\n]*)", (kept / "dmesg.txt").read_bytes())
     result = {
