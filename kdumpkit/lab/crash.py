@@ -45,7 +45,7 @@ class Crash:
     dump: Path
     #: the kernel's log as makedumpfile took it out of the dump
     dmesg: Path
-    #: what the machine said on its serial console from its start on, over crash, capture and return
+    #: what the machine said on its serial console from the trigger on, over crash, capture and return
     console: Path
     #: the module with debug information; None where the kind needs none
     module: Path | None
@@ -86,7 +86,8 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
         if kind.nmi_after:
             _wait_console(kind.nmi_after, seen, kind.within_s, progress)
             _inject_nmi()
-        _wait_console(kind.says, seen, kind.within_s, progress)
+        if kind.says:
+            _wait_console(kind.says, seen, kind.within_s, progress)
         crashed = time.monotonic()
         progress(f"it crashed after {crashed - triggered:.0f} s; the capture kernel saves the dump and reboots")
         _wait_return(host, boot_id, progress)
@@ -94,7 +95,9 @@ def crash(kind: CrashKind, folder: Path, progress: Say) -> Crash:
         progress(f"the machine is back {returned - crashed:.0f} s after its crash")
         dump, dmesg = _fetch(host, folder, before, mark, progress)
     console = folder / "console.log"
-    shutil.copyfile(paths.console_log(), console)
+    with paths.console_log().open("rb") as said:
+        said.seek(seen)
+        console.write_bytes(said.read(_CONSOLE_LIMIT_BYTES))
     kept_module, vmlinux = _keep_symbols(folder / "symbols", module, release)
     done = Crash(
         kind,

@@ -27,9 +27,9 @@ class CrashKind:
     name: str
     #: one line for people
     what: str
-    #: stands on the serial console as soon as it has happened
+    #: stands on the serial console as soon as it has happened; empty where the console never tells
     says: str
-    #: seconds from the trigger to that, at most
+    #: seconds from the trigger to that (or to ``nmi_after``), at most
     within_s: float
     #: run by root's shell on the guest, a second after the call that starts it has come back
     command: str
@@ -48,6 +48,8 @@ class CrashKind:
     crashed_task: str = ""
     #: a function that must be on that task's stack in the dump
     on_stack: str = ""
+    #: lock, task that holds it, task that waits for it, as the dump must name them; empty where the kind takes none
+    lock: tuple[str, str, str] | tuple[()] = ()
 
 
 def _module(name: str, what: str, function: str, says: str, **other: Any) -> CrashKind:
@@ -140,6 +142,7 @@ _KINDS = (
         in_trace="kdk_wait_mutex",
         crashed_task="khungtaskd",
         on_stack="watchdog",
+        lock=("kdk_mutex", "kdk-holder", "kdk-waiter"),
     ),
     CrashKind(
         "oom_panic",
@@ -157,7 +160,8 @@ _KINDS = (
     CrashKind(
         "nmi",
         "every processor spins and the hypervisor sends an NMI, where kernel.unknown_nmi_panic is set",
-        says="Kernel panic - not syncing: NMI",
+        # what is printed within an NMI is left to a later moment, and there is none: only the dump has it
+        says="",
         within_s=40,
         command=f"echo nmi > {TRIGGER}",
         sysctls={"kernel.unknown_nmi_panic": 1},
@@ -193,8 +197,9 @@ def log_differences(kind: CrashKind, found: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def dump_differences(kind: CrashKind, crashed_task: Mapping[str, Any]) -> list[str]:
-    """What the dump's crashed task (section ``crashed_task`` of the drgn report) is and should not be."""
+def dump_differences(kind: CrashKind, sections: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a dump's crashed task and locks (sections of the drgn report) are and should not be."""
+    crashed_task = sections["crashed_task"]
     if "error" in crashed_task:
         return [f"the crashed task is not known: {crashed_task['error']}"]
     wrong = []
@@ -202,7 +207,17 @@ def dump_differences(kind: CrashKind, crashed_task: Mapping[str, Any]) -> list[s
         wrong.append(f"the crashed task is {crashed_task.get('command')!r} and not {kind.crashed_task!r}")
     if kind.on_stack not in [frame.get("function") for frame in crashed_task.get("frames", ())]:
         wrong.append(f"{kind.on_stack} is not on its stack")
+    if kind.lock and kind.lock not in (named := _named_locks(sections.get("locks", {}))):
+        wrong.append(f"lock, holder and waiter are {named} and not {kind.lock}")
     return wrong
+
+
+def _named_locks(locks: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
+    return [
+        (lock["name"], (lock["owner"] or {}).get("command"), waiter["command"])
+        for lock in locks.get("locks", ())
+        for waiter in lock["waiters"]
+    ]
 
 
 def _same_task(expected: str | None, found: object) -> bool:

@@ -27,10 +27,17 @@ def right_log(name: str) -> dict[str, Any]:
     }
 
 
-def right_task(name: str) -> dict[str, Any]:
+def right_dump(name: str) -> dict[str, Any]:
     kind = KINDS[name]
     command = kind.crashed_task + "0" if kind.crashed_task.endswith("/") else kind.crashed_task
-    return {"command": command, "frames": [{"function": None}, {"function": kind.on_stack}]}
+    task = {"command": command, "frames": [{"function": None}, {"function": kind.on_stack}]}
+    if not kind.lock:
+        return {"crashed_task": task}
+    lock, holder, waiter = kind.lock
+    return {
+        "crashed_task": task,
+        "locks": {"locks": [{"name": lock, "owner": {"command": holder}, "waiters": [{"command": waiter}]}]},
+    }
 
 
 def test_every_kind_that_the_lab_is_asked_for_is_there() -> None:
@@ -98,11 +105,27 @@ def test_a_log_without_crash_differs_in_everything_that_is_expected() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_crashed_task_is_held_against_name_and_stack(name: str) -> None:
-    kind, right = KINDS[name], right_task(name)
+    kind, right = KINDS[name], right_dump(name)
     assert dump_differences(kind, right) == []
-    assert len(dump_differences(kind, right | {"command": "init"})) == 1
-    assert len(dump_differences(kind, right | {"frames": []})) == 1
-    assert dump_differences(kind, {"error": "no symbols"}) == ["the crashed task is not known: no symbols"]
+    for change in ({"command": "init"}, {"frames": []}):
+        assert len(dump_differences(kind, right | {"crashed_task": right["crashed_task"] | change})) == 1
+    unknown = right | {"crashed_task": {"error": "no symbols"}}
+    assert dump_differences(kind, unknown) == ["the crashed task is not known: no symbols"]
+
+
+@pytest.mark.parametrize(
+    "locks",
+    [
+        {},
+        {"error": "no symbols"},
+        {"locks": []},
+        {"locks": [{"name": "kdk_mutex", "owner": None, "waiters": [{"command": "kdk-waiter"}]}]},
+        {"locks": [{"name": None, "owner": {"command": "kdk-holder"}, "waiters": [{"command": "kdk-waiter"}]}]},
+        {"locks": [{"name": "kdk_mutex", "owner": {"command": "kdk-holder"}, "waiters": []}]},
+    ],
+)
+def test_a_hung_task_s_dump_must_name_lock_holder_and_waiter(locks: dict[str, Any]) -> None:
+    assert len(dump_differences(KINDS["hung_task"], right_dump("hung_task") | {"locks": locks})) == 1
 
 
 def test_a_task_of_whichever_processor_is_none_without_a_number_s_slash() -> None:

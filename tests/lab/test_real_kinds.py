@@ -45,7 +45,7 @@ def test_log_and_dump_name_kind_function_module_and_task(name: str, tmp_path: Pa
     assert report["dump"]["state"] == DumpState.COMPLETE.value
     assert report["vmcoreinfo"]["release"] == result["kernel_release"]
     if vmlinux is not None:
-        assert dump_differences(kind, report["sections"]["crashed_task"]) == []
+        assert dump_differences(kind, report["sections"]) == []
     again = kdumpkit("oops", "--json", result["dmesg"], cwd=tmp_path)
     assert json.loads(again.stdout)["kind"] == name
 

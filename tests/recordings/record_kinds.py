@@ -46,8 +46,8 @@ def cut_console(console: bytes, says: str) -> bytes:
     return b"\n".join(lines[max(0, first - _LINES_BEFORE) : end + 1]) + b"\n"
 
 
-def read_dump(dump: Path, vmlinux: Path) -> dict[str, Any]:
-    """Of the drgn report: the crashed task with the functions on its stack, and when it crashed."""
+def read_dump(kind: CrashKind, dump: Path, vmlinux: Path) -> dict[str, Any]:
+    """Of the drgn report: when it crashed, the task with the functions on its stack, locks where the kind takes one."""
     command = drgn_report_command(dump, vmlinux)
     done = subprocess.run(command.argv, capture_output=True, timeout=command.timeout_s, check=True)
     report = json.loads(done.stdout)
@@ -60,7 +60,7 @@ def read_dump(dump: Path, vmlinux: Path) -> dict[str, Any]:
         "drgn": report["drgn"],
         "symbols": report["symbols"]["used"],
         "crash_time": report["vmcoreinfo"]["crash_time"],
-        "crashed_task": task,
+        "sections": {"crashed_task": task} | ({"locks": report["sections"]["locks"]} if kind.lock else {}),
     }
 
 
@@ -72,8 +72,8 @@ def record(folder: Path) -> list[str]:
     kept.mkdir(parents=True, exist_ok=True)
     (kept / "dmesg.txt").write_bytes((folder / Path(about["dmesg"]).name).read_bytes())
     console = (folder / "console.log").read_bytes()
-    (kept / "console.txt").write_bytes(cut_console(console, kind.says))
-    dump = read_dump(folder / Path(about["dump"]).name, folder / "symbols/vmlinux")
+    (kept / "console.txt").write_bytes(cut_console(console, kind.says or kind.nmi_after))
+    dump = read_dump(kind, folder / Path(about["dump"]).name, folder / "symbols/vmlinux")
     version = re.search(rb"Linux version [^\n]* (#\d+ [^\n]*)", (kept / "dmesg.txt").read_bytes())
     result = {
         "made_by": "tests/recordings/record_kinds.py from a real crash of the lab's machine",
@@ -90,7 +90,7 @@ def record(folder: Path) -> list[str]:
 def write_result(kept: Path, kind: CrashKind, result: dict[str, Any]) -> list[str]:
     """Add what the log reader says today, and write the result; what was read wrongly."""
     log = read_log(kept / "dmesg.txt")
-    wrong = log_differences(kind, log) + dump_differences(kind, result["dump"]["crashed_task"])
+    wrong = log_differences(kind, log) + dump_differences(kind, result["dump"]["sections"])
     text = json.dumps(result | {"log": log}, indent=1, ensure_ascii=False)
     (kept / "result.json").write_text(text + "\n", encoding="utf-8")
     return [f"{kind.name}: {line}" for line in wrong]
