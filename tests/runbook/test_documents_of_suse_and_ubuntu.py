@@ -95,7 +95,7 @@ def test_sles_with_a_high_and_a_low_part_is_well(ask: Ask) -> None:
     assert found["02", "crashkernel.configured"]["status"] == "PASS"
     assert "372 MiB" in found["02", "crashkernel.size"]["reason"]
     assert found["04", "service.active"]["status"] == "PASS"
-    assert found["01", "dump_target.kept_free"]["status"] == "PASS"
+    assert found["01", "dump_target.fits"]["status"] == "PASS"
 
 
 def test_case_12_neither_a_dump_that_was_cut_off_nor_one_that_was_deleted_again_is_analysed(ask: Ask) -> None:
@@ -109,7 +109,7 @@ def test_case_12_neither_a_dump_that_was_cut_off_nor_one_that_was_deleted_again_
 def test_tumbleweed_is_warned_that_the_next_dump_would_be_deleted_again(ask: Ask) -> None:
     found, _ = ask("opensuse-tumbleweed/check")
     assert failed(found) == set()
-    assert found["01", "dump_target.kept_free"]["status"] == "WARN"
+    assert found["01", "dump_target.fits"]["status"] == "WARN"
     # low before high, as kdump's service writes it, is no difference
     assert found["02", "crashkernel.configured"]["status"] == "PASS"
     assert found["06", "dump.found"]["status"] == "SKIP"
