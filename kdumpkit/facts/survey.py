@@ -27,6 +27,7 @@ from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.cluster import Cluster
 from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
+from kdumpkit.facts.dump_size import MemoryUsage, read_memory_usage
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
 from kdumpkit.facts.fadump import Fadump
 from kdumpkit.facts.firmware import Firmware
@@ -148,6 +149,11 @@ class Survey:
     def build_id(self) -> KernelBuildId | Unknown:
         """The running kernel's."""
         return kernel_build_id.kernel_build_id_from(self._kernel_files)
+
+    @cached_property
+    def memory_usage(self) -> MemoryUsage | Unknown:
+        """What a dump would hold now, page by page; longer than all else: see :func:`memory_usage_command`."""
+        return read_memory_usage(self._host, self.kexec_crash)
 
     @cached_property
     def guest(self) -> Guest:

@@ -12,7 +12,7 @@ from kdumpkit.command import command
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
 from kdumpkit.errors import FactNotCollected, GateClosed, HostNeverCameBack, KdumpkitError
 from kdumpkit.facts.boot_id import read_boot_identity
-from kdumpkit.facts.dump_size import HIGHEST_LEVEL, MemoryUsage, read_memory_usage
+from kdumpkit.facts.dump_size import HIGHEST_LEVEL, MemoryUsage
 from kdumpkit.facts.fingerprint import fingerprint_as_json
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
@@ -66,7 +66,7 @@ class PanicTest(Stage):
         # how long it takes on a large host was not measured, so a mere look does not do it
         if self.parameters.mode == "check":
             return None
-        usage = read_memory_usage(self.target, self.survey.kexec_crash)
+        usage = self.survey.memory_usage
         settings = self.survey.settings
         level = None if isinstance(settings, Unknown) else settings.dump_level
         if isinstance(usage, MemoryUsage) and level is not None and level <= HIGHEST_LEVEL:

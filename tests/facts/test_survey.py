@@ -17,6 +17,7 @@ from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.local import LocalHost
 
 from .conftest import REAL, TreeHost
+from .test_dump_size import OLD_KERNEL
 from .test_identity import DEBIAN, GOOD_BOOT, MEMINFO_TEXT
 from .test_memory import IOMEM_2G, TWO_TOKENS
 from .test_symbols import REAL_NOTES, elf
@@ -58,6 +59,7 @@ def debian_host(tree: TreeHost) -> None:
         tree.write(path, data)
     tree.answers["dpkg-query"] = (0, b"kdump-tools\t1:1.8.1\tinstalled\n", b"")
     tree.answers["findmnt"] = (0, FINDMNT, b"")
+    tree.answers["makedumpfile"] = (0, OLD_KERNEL, b"")
     tree.answers["df"] = (0, DF, b"")
     tree.answers["systemctl"] = (
         0,
@@ -82,8 +84,8 @@ def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost
     survey = Survey(tree, REQUEST)
     assert unknowns(survey) == set()
     # four groups of files, flags of a processor, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux,
-    # systemctl, df
-    assert len(tree.commands) == 14
+    # systemctl, df, makedumpfile
+    assert len(tree.commands) == 15
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
     assert isinstance(survey.boot_loader, BootLoader)
     assert isinstance(survey.dump_target, type(survey.dump_target))
@@ -114,7 +116,9 @@ def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_a
 
 
 def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) -> None:
-    tree.answers.update(dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find"), (127, b"", b"")))
+    tree.answers.update(
+        dict.fromkeys(("dpkg-query", "findmnt", "df", "systemctl", "find", "makedumpfile"), (127, b"", b""))
+    )
     survey = Survey(tree, REQUEST)
     known = FACTS - unknowns(survey)
     # that there is no cluster and no fadump is known by what is not there
