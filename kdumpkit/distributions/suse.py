@@ -93,7 +93,8 @@ class Suse(Distribution):
             read_packages=read_rpm_packages,
             release_order=rpm_version_key,
             # arm64 and s390x
-            kernel_names=("[Ii]mage-*",),
+            # /var/lib/kdump/kernel is the capture kernel
+            kernel_names=("[Ii]mage-*", "kernel"),
             settings_paths=(SETTINGS,),
             parse_settings=sysconfig_kdump_settings_from,
             # kdump's own settings take part: by them a service writes its crashkernel= into the boot loader

@@ -60,8 +60,13 @@ class CaptureInitramfs:
 
 
 def release_in_name(path: str) -> str | None:
-    """The kernel release that a kernel's or an initramfs's file name carries; None where it carries none."""
-    name = path.rpartition("/")[2]
+    """The kernel release that a kernel's or an initramfs's file name carries; None where it carries none.
+
+    A kernel below ``/usr/lib/modules`` carries it in the name of its directory.
+    """
+    directory, _, name = path.rpartition("/")
+    if directory.rpartition("/")[0].endswith("/lib/modules"):
+        return directory.rpartition("/")[2]
     return next((found["release"] for pattern in _NAMES if (found := pattern.fullmatch(name))), None)
 
 
@@ -110,10 +115,16 @@ def capture_initramfs_from(
         path,
         file,
         release_in_name(file.path if file is not None else path),
-        release_in_name(kernel.path if kernel is not None else kernel_path),
+        release_in_name(kernel.path if kernel is not None else _target_of(tree, kernel_path)),
         found,
         record_numbers(*records_of(tree), *inputs[1]),
     )
+
+
+def _target_of(tree: DirectoryTree, path: str) -> str:
+    # the text of a link that leads out of what was listed
+    file = tree.get(path)
+    return path if file is None or file.link_target is None else file.link_target
 
 
 def _behind(tree: DirectoryTree, path: str) -> FoundFile | None:

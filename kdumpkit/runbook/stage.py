@@ -58,7 +58,7 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
             return StepReport(name.replace("-", " ").capitalize(), conclusion="mode is rollback: this is left out")
         try:
             report = method(self, *args, **options)
-        except UnsupportedHost as error:
+        except (UnsupportedHost, FactNotCollected) as error:
             if self.applying or self.distribution.supported:
                 self.fail(error)
                 raise

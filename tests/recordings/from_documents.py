@@ -121,8 +121,10 @@ class DocumentedHost(Host):
                 missing.append(f"find: '{directory}': No such file or directory\n")
             for kind, size, time, path, link in listed:
                 below = path.removeprefix(directory + "/")
-                wanted = "-name" not in words or kind == "d" or re.match("vmlinu|init|[Ii]mage-", path.rpartition("/")[2])
-                if below != path and below.count("/") < depth and wanted:
+                names = "vmlinu|init|[Ii]mage-" + ("|kernel$" if "kernel" in words else "")
+                wanted = "-name" not in words or kind == "d" or re.match(names, path.rpartition("/")[2])
+                itself = path == directory and "-mindepth" not in words
+                if itself or (below != path and below.count("/") < depth and wanted):
                     fields = {"Y": kind, "y": kind, "s": size, "T@": f"{time}.0000000000", "p": path, "l": link}
                     text = _FIND_FIELDS.sub(lambda found, fields=fields: fields[found[1]], form)
                     out += text.replace(r"\t", "\t").replace(r"\0", "\0")

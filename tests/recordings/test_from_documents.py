@@ -107,6 +107,17 @@ def test_fedora_with_less_ram_than_its_default_begins_at() -> None:
 
 def test_a_network_target_is_not_taken_for_a_place_on_this_host() -> None:
     found = findings("rocky-10/ssh-target")
-    for name in ("01 dump_target.space", "05 dump.baseline", "06 dump.found"):
+    for name in ("01 dump_target.fits", "05 dump.baseline", "06 dump.found"):
         assert found[name][0] == "SKIP"
         assert "kdump@dumps.example.com by ssh" in found[name][1]
+
+
+def test_a_linux_that_is_not_known_gets_every_generic_check_and_no_change() -> None:
+    found = findings("void/check")
+    for generic in ("02 crashkernel.configured", "03 crashkernel.reserved", "04 kexec.loaded", "04 kexec.load_allowed"):
+        assert found[generic][0] == "PASS", generic
+    for needs_knowledge in ("01 check_packages.known", "02 recommend_size.known", "04 show_kexec_command.known"):
+        assert found[needs_knowledge][0] == "UNKNOWN", needs_knowledge
+    assert not [found for found in found.values() if found[0] == "FAIL"]
+    changed = [r for r in read_transcript(HERE / "void/check") if r.kind in ("intent", "applied", "undo")]
+    assert changed == []

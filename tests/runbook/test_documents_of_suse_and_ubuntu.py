@@ -196,7 +196,7 @@ def test_case_24_dumps_that_go_to_a_server_are_not_looked_for_here(
     # the panic test says it too, and would not be tried
     assert server in found["05", "dump.baseline"]["reason"]
     assert server in found["06", "dump.found"]["reason"]
-    assert found["01", "dump_target.space"]["status"] == "SKIP"
+    assert found["01", "dump_target.fits"]["status"] == "SKIP"
     listed = [
         r for r in records if r.kind == "command" and "find -H /var/crash" in f"{r.data.get('title')} {r.data['argv']}"
     ]
