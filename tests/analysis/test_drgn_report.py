@@ -172,6 +172,20 @@ def test_truncated_dump_says_so_in_each_section(tmp_path: Path) -> None:
     assert "cut off" in found.log.error
 
 
+def test_cut_off_flattened_dump_is_read_as_far_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    whole = dump(tmp_path).read_bytes()
+    # without its end marker libkdumpfile refuses all of it: "Wrong flattened segment size"
+    (tmp_path / "vmcore").write_bytes(whole[:-16])
+    _, out, _ = report(tmp_path / "vmcore")
+    found = parse_drgn_report(out)
+    assert found.dump.state == "truncated"
+    assert found.dump.kind.startswith("flattened")
+    assert isinstance(found.log, LogTail)
+    assert found.log.lines[-1].endswith("sysrq triggered crash")
+    assert {path.name for path in tmp_path.iterdir()} == {"vmcore", "dump.202611230534"}
+
+
 def test_live_kernel_is_refused() -> None:
     status, out, _ = report(Path("/proc/kcore"))
     assert status == 1
