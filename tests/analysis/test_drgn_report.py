@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.analysis import crash_report, drgn_report
-from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
+from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report, report_document
 from kdumpkit.analysis.crash_utility import crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.find_test_log import find_label
@@ -269,6 +269,15 @@ def test_every_section_is_read_back_as_it_was_written() -> None:
         answer = found.get(section)
         assert isinstance(answer, section.content)
         assert json.loads(json.dumps(dataclasses.asdict(answer))) == content["sections"][section.name]
+
+
+@pytest.mark.parametrize("document", [RECORDED, STUCK])
+def test_a_report_becomes_the_document_that_it_came_from(document: bytes) -> None:
+    found = parse_drgn_report(document)
+    again = json.dumps(report_document(found)).encode()
+    assert parse_drgn_report(again) == found
+    # of an older kdumpkit the document has fewer fields
+    assert json.loads(again) == json.loads(document) or document is RECORDED
 
 
 def test_both_ends_use_one_format() -> None:

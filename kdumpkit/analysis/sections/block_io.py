@@ -166,7 +166,7 @@ def describe_block_io(found: BlockIo) -> tuple[SectionTable, ...]:
         (
             disk.name,
             bytes_text(disk.size_bytes),
-            disk.problem or ("no queue of its own" if disk.requests is None else str(disk.requests)),
+            disk.problem or ("none, or of before blk-mq" if disk.requests is None else str(disk.requests)),
             seconds_text(disk.oldest_s),
         )
         for disk in found.disks

@@ -163,6 +163,7 @@ def _others(lock: Any, kind: LockKind) -> list[Any]:
 
 def _owner(lock: Any, kind: LockKind) -> tuple[Any, str | None]:
     from drgn.helpers.linux.locking import RwsemLocked, mutex_owner, rwsem_locked, rwsem_owner
+    from drgn.helpers.linux.pid import find_task
 
     owner = held = None
     try:
@@ -174,7 +175,7 @@ def _owner(lock: Any, kind: LockKind) -> tuple[Any, str | None]:
             owner = rwsem_owner(lock) if state is not RwsemLocked.UNLOCKED else None
         if owner is not None:
             # the words of a lock that was freed, or whose last reader ended, may point anywhere
-            owner = owner if owner and owner.stack and owner.pid.value_() > 0 else None
+            owner = owner if owner and find_task(lock.prog_, owner.pid) == owner else None
     except Exception:  # no such member in this kernel, or a damaged pointer
         owner = None
     return owner, held
