@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.lock_waits import KINDS, MOST_WAITERS, LockKind, find_wait
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, listed, seconds_text
+from kdumpkit.analysis.sections.table import SectionTable, counted, listed, seconds_text
 from kdumpkit.analysis.task_walk import command_of, waited_s
 
 if TYPE_CHECKING:
@@ -250,11 +250,11 @@ def describe_locks(found: Locks) -> tuple[SectionTable, ...]:
         )
         for lock in found.locks
     )
-    sentence = f"{found.locks_in_all} locks were held or waited for."
+    sentence = f"{counted(found.locks_in_all, 'lock')} held or waited for."
     for circle in found.circles:
         sentence += f" Deadlock: {' waits for '.join(map(str, (*circle, circle[0])))}."
     if found.unfound:
-        sentence += f" For {len(found.unfound)} waiting tasks the lock could not be found."
+        sentence += f" For {counted(len(found.unfound), 'waiting task')} the lock could not be found."
     columns = ("kind", "lock", "held by", "", "waiters", "longest first")
     return (SectionTable("Locks", sentence, columns, rows),)
 
