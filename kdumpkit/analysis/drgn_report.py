@@ -26,7 +26,7 @@ from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
 from kdumpkit.vmcore.architecture import foreign_architecture
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
 from kdumpkit.vmcore.format import require_vmcore
-from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
     document["dump"]["unpacked"] = None if unpacked is None else unpacked.reason
-    return document | read_sections(lambda: open_session(vmcore, info, vmlinux, found), SECTIONS, (vmcore, vmlinux))
+    with openable_dump(vmcore, found) as dump:
+        return document | read_sections(lambda: open_session(dump, info, vmlinux, found), SECTIONS, (dump, vmlinux))
 
 
 def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:

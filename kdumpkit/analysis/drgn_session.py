@@ -53,7 +53,9 @@ class DrgnSession:
     def now_ns(self) -> int | None:
         """When the kernel died, on the clock of its scheduler and its log; None where neither can be read."""
         try:
-            last = max((record.nanoseconds or 0 for record in self.kernel_log.records), default=0)
+            # the last, not the highest: one damaged record must not move the end of time
+            times = (record.nanoseconds for record in reversed(self.kernel_log.records))
+            last = next((nanoseconds for nanoseconds in times if nanoseconds is not None), 0)
         except VmcoreError:
             last = 0
         return read_now_ns(self.program, last)

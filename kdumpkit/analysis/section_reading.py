@@ -11,8 +11,10 @@ import gc
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from kdumpkit.errors import KdumpkitError
 
 #: the slowest takes a second or two on a host with 100,000 tasks
 SECTION_TIMEOUT_S = 60.0
+#: of all sections together; less than the command's own time-out, so that what was read is handed over
+ALL_TIMEOUT_S = 240.0
 #: a dump that kills drgn more often than this will go on to do so
 _MOST_DEATHS = 3
 
@@ -35,7 +39,10 @@ class _TooLong(BaseException):
 
 
 def read_sections(
-    open_session: Callable[[], DrgnSession], sections: Sequence[Section[Any]], hidden: Sequence[Path | None]
+    open_session: Callable[[], DrgnSession],
+    sections: Sequence[Section[Any]],
+    hidden: Sequence[Path | None],
+    timeout_s: float = ALL_TIMEOUT_S,
 ) -> dict[str, Any]:
     """``drgn``: its version, None where it did not open the dump; ``sections``: each one's answer or ``error``.
 
@@ -44,8 +51,9 @@ def read_sections(
     answers: dict[str, Any] = {}
     version = None
     deaths = 0
+    deadline = time.monotonic() + timeout_s
     while left := [section for section in sections if section.name not in answers]:
-        messages, exit_status = in_child(lambda tell, left=left: _read(tell, open_session, left, hidden))  # type: ignore[misc]
+        messages, exit_status = in_child(partial(_read, open_session, left, hidden, deadline))
         for message in messages:
             version = message.get("drgn", version)
             answers |= message.get("answers", {})
@@ -63,10 +71,11 @@ def read_sections(
 
 
 def _read(
-    tell: Tell,
     open_session: Callable[[], DrgnSession],
     sections: Sequence[Section[Any]],
     hidden: Sequence[Path | None],
+    deadline: float,
+    tell: Tell,
 ) -> None:
     # drgn indexes symbols in threads, which wait for each other on the processor unless told otherwise
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -81,7 +90,9 @@ def _read(
 
     tell({"drgn": drgn.__version__})
     for section in sections:
-        tell({"answers": {section.name: read_section(section, session, hidden)}})
+        # one second is enough for most of them
+        left_s = max(1.0, deadline - time.monotonic())
+        tell({"answers": {section.name: read_section(section, session, hidden, min(SECTION_TIMEOUT_S, left_s))}})
 
 
 def read_section(

@@ -12,6 +12,7 @@ import struct
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import IO
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore.view import ByteView
@@ -25,6 +26,7 @@ _END = -1
 _MOST_SEGMENTS = 16_000_000
 #: no segment of makedumpfile's is longer than its write cache (4 MiB); far beyond that it is damage
 _LONGEST_SEGMENT = 1 << 31
+_PIECE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,17 @@ class FlattenedView(ByteView):
             part = self._outer.read_at(self._places[number] + begin - start, stop - begin)
             out[begin - offset : begin - offset + len(part)] = part
         return bytes(out)
+
+    def put_together(self, target: IO[bytes]) -> None:
+        """Writes the dump into a new file, as ``makedumpfile -R`` does; what no segment wrote is a hole in it."""
+        # in the order of the file, so that what was written later wins
+        for place, number in sorted(zip(self._places, range(len(self._places)), strict=True)):
+            target.seek(self._starts[number])
+            end = place + self._sizes[number]
+            while place < end and (part := self._outer.read_at(place, min(_PIECE_BYTES, end - place))):
+                target.write(part)
+                place += len(part)
+        target.truncate(self.size_bytes)
 
     def close(self) -> None:
         self._outer.close()

@@ -12,7 +12,7 @@ from kdumpkit.errors import NotAVmcore, VmcoreError, VmcoreIncomplete
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
 from kdumpkit.vmcore.format import require_vmcore
 from kdumpkit.vmcore.kdump_header import KdumpHeader
-from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
 from kdumpkit.vmcore.view import refuse_live_kernel
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
@@ -136,8 +136,9 @@ def open_memory(path: Path) -> Iterator[tuple[Vmcoreinfo, DumpMemory]]:
     """VMCOREINFO and memory of a dump, which may be packed; see open_program and unpack for what they raise."""
     with unpacked_dump(path) as (plain, _):
         found = read_completeness(plain)
-        program = open_program(plain, found)
-        yield found.header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
+        with openable_dump(plain, found) as openable:
+            program = open_program(openable, found)
+            yield found.header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
 
 
 def memory_of(program: drgn.Program) -> DumpMemory:

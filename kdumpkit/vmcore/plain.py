@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kdumpkit.vmcore.completeness import Completeness
 from kdumpkit.vmcore.format import wrapper_of
 from kdumpkit.vmcore.view import FileView
 
@@ -36,3 +37,24 @@ def unpacked_dump(path: Path) -> Iterator[tuple[Path, Unpacked | None]]:
         # the same name, so that what is said of it is said of the file that was given
         out = Path(folder) / path.name
         yield out, unpack(path, out)
+
+
+@contextmanager
+def openable_dump(path: Path, found: Completeness) -> Iterator[Path]:
+    """A file that drgn opens where this one is a flattened dump that is cut off: libkdumpfile refuses it as a whole.
+
+    Put together it is a dump of which pages are missing, and mostly the log and much else can still be read. The file
+    is removed at the end of the ``with``. Every other dump is given back as it is. Raises DiskFull.
+    """
+    end = found.header.flattened_end
+    if end is None or end.marked or not found.pages_there:
+        yield path
+        return
+    import tempfile
+
+    from kdumpkit.vmcore.unpack import put_together
+
+    with tempfile.TemporaryDirectory(prefix="kdumpkit-dump-") as folder:
+        out = Path(folder) / path.name
+        put_together(path, out)
+        yield out

@@ -10,13 +10,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kdumpkit.errors import KdumpkitError
-from kdumpkit.vmcore.completeness import Completeness, read_completeness
+from kdumpkit.errors import KdumpkitError, NotAVmcore
+from kdumpkit.vmcore.completeness import Completeness, DumpState, read_completeness
+from kdumpkit.vmcore.plain import unpacked_dump
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """The file in plain values; None for what its format does not have."""
-    found: Completeness = read_completeness(path)
+    """The file in plain values; None for what its format does not have.
+
+    A packed dump is unpacked for it. Where that cannot be done here, for want of room or of a program, its state stays
+    ``packed`` and the reason says why: that says nothing against the dump.
+    """
+    try:
+        with unpacked_dump(path) as (plain, unpacked):
+            values = _values(read_completeness(plain))
+            return values | {"unpacked": None if unpacked is None else unpacked.reason}
+    except NotAVmcore:
+        raise
+    except KdumpkitError as error:
+        found = read_completeness(path)
+        if found.state is not DumpState.PACKED:
+            raise
+        return _values(found) | {"reason": f"{found.reason}; {error.message}", "unpacked": None}
+
+
+def _values(found: Completeness) -> dict[str, Any]:
     header = found.header
     info = header.vmcoreinfo
     return {

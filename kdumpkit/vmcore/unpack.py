@@ -28,6 +28,7 @@ from typing import IO, Any
 
 from kdumpkit.command import Command
 from kdumpkit.errors import DiskFull, KdumpkitError, NotAVmcore, VmcoreError
+from kdumpkit.vmcore.flattened import FlattenedView
 from kdumpkit.vmcore.format import Wrapper, wrapper_of
 from kdumpkit.vmcore.view import FileView, refuse_live_kernel
 
@@ -95,6 +96,14 @@ def unpack(path: Path, out: Path) -> Unpacked:
     if problem:
         reason = f"{path.name} is cut off or damaged: {packer} gave {size} bytes and then {problem}"
     return Unpacked(path.name, str(packer), packed_bytes, size, not problem, reason)
+
+
+def put_together(path: Path, out: Path) -> None:
+    """Puts a flattened dump together in the new file ``out``; raises DiskFull before the disk would be full."""
+    with FileView(path) as view, FlattenedView(view) as dump:
+        _require_room(out.parent, dump.size_bytes, path.name)
+        with out.open("xb") as target:
+            dump.put_together(target)
 
 
 def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.analysis import crash_report, drgn_report
-from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
+from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report, report_document
 from kdumpkit.analysis.crash_utility import crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.find_test_log import find_label
@@ -172,6 +172,20 @@ def test_truncated_dump_says_so_in_each_section(tmp_path: Path) -> None:
     assert "cut off" in found.log.error
 
 
+def test_cut_off_flattened_dump_is_read_as_far_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    whole = dump(tmp_path).read_bytes()
+    # without its end marker libkdumpfile refuses all of it: "Wrong flattened segment size"
+    (tmp_path / "vmcore").write_bytes(whole[:-16])
+    _, out, _ = report(tmp_path / "vmcore")
+    found = parse_drgn_report(out)
+    assert found.dump.state == "truncated"
+    assert found.dump.kind.startswith("flattened")
+    assert isinstance(found.log, LogTail)
+    assert found.log.lines[-1].endswith("sysrq triggered crash")
+    assert {path.name for path in tmp_path.iterdir()} == {"vmcore", "dump.202611230534"}
+
+
 def test_live_kernel_is_refused() -> None:
     status, out, _ = report(Path("/proc/kcore"))
     assert status == 1
@@ -255,6 +269,15 @@ def test_every_section_is_read_back_as_it_was_written() -> None:
         answer = found.get(section)
         assert isinstance(answer, section.content)
         assert json.loads(json.dumps(dataclasses.asdict(answer))) == content["sections"][section.name]
+
+
+@pytest.mark.parametrize("document", [RECORDED, STUCK])
+def test_a_report_becomes_the_document_that_it_came_from(document: bytes) -> None:
+    found = parse_drgn_report(document)
+    again = json.dumps(report_document(found)).encode()
+    assert parse_drgn_report(again) == found
+    # of an older kdumpkit the document has fewer fields
+    assert json.loads(again) == json.loads(document) or document is RECORDED
 
 
 def test_both_ends_use_one_format() -> None:

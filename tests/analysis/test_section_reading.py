@@ -82,6 +82,19 @@ def test_a_dump_that_kills_again_and_again_is_given_up() -> None:
     assert all("killed by signal 9" in answer["error"] for answer in answers.values())
 
 
+def test_all_of_them_together_have_an_end() -> None:
+    sections = [section(f"s{number}", go_round) for number in range(3)] + [section("good", good)]
+    began = time.monotonic()
+    answers = read_sections(lambda: SESSION, sections, (), timeout_s=0.5)["sections"]
+    assert time.monotonic() - began < 30
+    assert [answer.get("error", "")[-10:] for answer in answers.values()] == [
+        "within 1 s",
+        "within 1 s",
+        "within 1 s",
+        "",
+    ]
+
+
 def test_death_while_the_dump_is_opened() -> None:
     found = read_sections(lambda: kill(None), [section("a", good), section("b", good)], ())  # type: ignore[arg-type, return-value]
     assert found["drgn"] is None

@@ -108,10 +108,10 @@ def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_a
     assert survey.settings.absent
     assert not isinstance(survey.dump_target, Unknown)
     assert survey.dump_target.directory == "/var/crash"
-    assert isinstance(survey.dump_target.fits, FileSystemSpace)
+    assert isinstance(survey.dump_target.space, FileSystemSpace)
     without = Survey(tree, SurveyRequest())
     assert not isinstance(without.dump_target, Unknown)
-    assert isinstance(without.dump_target.fits, Unknown)
+    assert isinstance(without.dump_target.space, Unknown)
     assert {"packages", "programs", "units", "settings", "boot_loader"} <= unknowns(without)
 
 
@@ -129,7 +129,7 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
     assert isinstance(survey.kexec_crash.loaded, Unknown)
     assert isinstance(survey.sysctls.panic, Unknown)
     assert not isinstance(survey.dump_target, Unknown)
-    assert isinstance(survey.dump_target.fits, Unknown)
+    assert isinstance(survey.dump_target.space, Unknown)
 
 
 def test_survey_of_this_machine() -> None:

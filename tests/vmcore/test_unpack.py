@@ -18,8 +18,8 @@ from kdumpkit.errors import DiskFull, NotAVmcore, VmcoreError
 from kdumpkit.vmcore import unpack as unpack_module
 from kdumpkit.vmcore.completeness import DumpState, read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command
-from kdumpkit.vmcore.plain import unpacked_dump
-from kdumpkit.vmcore.unpack import unpack, unpack_command
+from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
+from kdumpkit.vmcore.unpack import put_together, unpack, unpack_command
 from tests.vmcore import dumps
 
 LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
@@ -79,6 +79,26 @@ def test_cut_off_packed_dump_gives_what_it_has(tmp_path: Path, packer: str) -> N
         given = plain.read_bytes()
         assert 0 < len(given) < len(content)
         assert content.startswith(given)
+
+
+@pytest.mark.parametrize("step", [7, 3000, 1 << 20])
+def test_flattened_dump_is_put_together(tmp_path: Path, step: int) -> None:
+    path, out = tmp_path / "vmcore.flat", tmp_path / "vmcore"
+    path.write_bytes(dumps.flattened(PLAIN, step))
+    put_together(path, out)
+    assert out.read_bytes() == PLAIN
+    with pytest.raises(FileExistsError):
+        put_together(path, out)
+
+
+def test_only_a_flattened_dump_that_is_cut_off_is_put_together(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore"
+    for content, copied in ((PLAIN, False), (FLAT, False), (FLAT[:-16], True), (PLAIN[:-100], False)):
+        path.write_bytes(content)
+        with openable_dump(path, read_completeness(path)) as openable:
+            assert (openable != path) is copied
+            assert read_completeness(openable).header.kdump is not None
+        assert openable.exists() is not copied
 
 
 def test_plain_dump_is_not_copied(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.kernel_clock import since_s
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, bytes_text, seconds_text
+from kdumpkit.analysis.sections.table import SectionTable, bytes_text, counted, seconds_text
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -166,7 +166,7 @@ def describe_block_io(found: BlockIo) -> tuple[SectionTable, ...]:
         (
             disk.name,
             bytes_text(disk.size_bytes),
-            disk.problem or ("no queue of its own" if disk.requests is None else str(disk.requests)),
+            disk.problem or ("none, or of before blk-mq" if disk.requests is None else str(disk.requests)),
             seconds_text(disk.oldest_s),
         )
         for disk in found.disks
@@ -183,14 +183,14 @@ def describe_block_io(found: BlockIo) -> tuple[SectionTable, ...]:
         for request in found.requests
     )
     busy = [disk.name for disk in found.disks if disk.requests]
-    sentence = f"{found.requests_in_all} requests were under way" + (f" on {', '.join(busy)}." if busy else ".")
+    sentence = f"{counted(found.requests_in_all, 'request')} under way" + (f" on {', '.join(busy)}." if busy else ".")
     unread = sum(bool(disk.problem) for disk in found.disks)
     if unread:
-        sentence += f" The requests of {unread} disks cannot be read."
+        sentence += f" The requests of {counted(unread, 'disk')} cannot be read."
     columns = ("device", "age", "what", "sector", "size", "")
     return (
         SectionTable("Block I/O", sentence, columns, requests),
-        SectionTable("Disks", f"{len(found.disks)} disks.", ("disk", "size", "requests", "oldest"), disks),
+        SectionTable("Disks", f"{counted(len(found.disks), 'disk')}.", ("disk", "size", "requests", "oldest"), disks),
     )
 
 

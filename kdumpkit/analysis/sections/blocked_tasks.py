@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, listed, seconds_text
+from kdumpkit.analysis.sections.table import SectionTable, counted, listed, seconds_text
 from kdumpkit.analysis.stack import Frame, frame_line, read_frames
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def describe_blocked(found: BlockedTasks) -> tuple[SectionTable, ...]:
         )
         for group in found.groups
     )
-    sentence = f"{found.total} tasks were in uninterruptible sleep, with {found.groups_in_all} different stacks."
+    sentence = f"{counted(found.total, 'task')} in uninterruptible sleep, "
+    sentence += f"with {counted(found.groups_in_all, 'different stack')}."
     if found.read < found.total:
         sentence += f" Only {found.read} of them were looked at."
     return (SectionTable("Blocked tasks", sentence, ("waited", "tasks", "for", "who", "innermost first"), rows),)

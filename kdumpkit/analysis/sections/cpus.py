@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable
+from kdumpkit.analysis.sections.table import SectionTable, counted
 from kdumpkit.analysis.stack import Frame, frame_line, read_frames
 from kdumpkit.analysis.task_walk import command_of
 
@@ -86,7 +86,7 @@ def describe_cpus(found: CpuStacks) -> tuple[SectionTable, ...]:
         )
         for cpu in found.cpus
     )
-    sentence = f"{found.online} CPUs were online, {idle} of them idle."
+    sentence = f"{counted(found.online, 'CPU')} online, {idle} idle."
     return (SectionTable("What each CPU ran", sentence, ("cpu", "task", "", "innermost first"), rows),)
 
 

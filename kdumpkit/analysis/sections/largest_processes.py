@@ -110,7 +110,7 @@ def describe_largest(found: LargestProcesses) -> tuple[SectionTable, ...]:
         for process in found.largest
     )
     columns = ("pid", "process", "in memory", "its own", "in swap", "oom_score_adj")
-    return (SectionTable("Largest processes", f"{found.processes} processes had memory.", columns, rows),)
+    return (SectionTable("Largest processes", f"{found.processes} with memory of their own.", columns, rows),)
 
 
 SECTION = Section("largest_processes", LargestProcesses, read_largest_processes, describe_largest)

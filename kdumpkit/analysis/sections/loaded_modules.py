@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, bytes_text, listed
+from kdumpkit.analysis.sections.table import SectionTable, bytes_text, counted, listed
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -127,8 +127,8 @@ def describe_modules(found: LoadedModules) -> tuple[SectionTable, ...]:
         for module in special
     )
     outside = [module.name for module in found.modules if module.out_of_tree]
-    sentence = f"{len(found.modules)} modules were loaded"
-    sentence += f"; out of tree: {listed(outside)}." if outside else ", all of them of the kernel's own tree."
+    sentence = f"{counted(len(found.modules), 'module')} loaded"
+    sentence += f"; out of tree: {listed(outside)}." if outside else ", none of them out of tree."
     if found.last_unloaded:
         sentence += f" Unloaded last: {found.last_unloaded}."
     with_symbols = sum(module.symbols is not None for module in found.modules)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.lock_waits import KINDS, MOST_WAITERS, LockKind, find_wait
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, listed, seconds_text
+from kdumpkit.analysis.sections.table import SectionTable, counted, listed, seconds_text
 from kdumpkit.analysis.task_walk import command_of, waited_s
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def _others(lock: Any, kind: LockKind) -> list[Any]:
 
 def _owner(lock: Any, kind: LockKind) -> tuple[Any, str | None]:
     from drgn.helpers.linux.locking import RwsemLocked, mutex_owner, rwsem_locked, rwsem_owner
+    from drgn.helpers.linux.pid import find_task
 
     owner = held = None
     try:
@@ -174,7 +175,7 @@ def _owner(lock: Any, kind: LockKind) -> tuple[Any, str | None]:
             owner = rwsem_owner(lock) if state is not RwsemLocked.UNLOCKED else None
         if owner is not None:
             # the words of a lock that was freed, or whose last reader ended, may point anywhere
-            owner = owner if owner and owner.stack and owner.pid.value_() > 0 else None
+            owner = owner if owner and find_task(lock.prog_, owner.pid) == owner else None
     except Exception:  # no such member in this kernel, or a damaged pointer
         owner = None
     return owner, held
@@ -249,11 +250,11 @@ def describe_locks(found: Locks) -> tuple[SectionTable, ...]:
         )
         for lock in found.locks
     )
-    sentence = f"{found.locks_in_all} locks were held or waited for."
+    sentence = f"{counted(found.locks_in_all, 'lock')} held or waited for."
     for circle in found.circles:
         sentence += f" Deadlock: {' waits for '.join(map(str, (*circle, circle[0])))}."
     if found.unfound:
-        sentence += f" For {len(found.unfound)} waiting tasks the lock could not be found."
+        sentence += f" For {counted(len(found.unfound), 'waiting task')} the lock could not be found."
     columns = ("kind", "lock", "held by", "", "waiters", "longest first")
     return (SectionTable("Locks", sentence, columns, rows),)
 

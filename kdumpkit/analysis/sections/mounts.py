@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, listed
+from kdumpkit.analysis.sections.table import SectionTable, counted, listed
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -90,7 +90,7 @@ def describe_mounts(found: Mounts) -> tuple[SectionTable, ...]:
     )
     frozen = [mount.target for mount in found.mounts if mount.frozen]
     kinds = listed([f"{number} {kind}" for kind, number in found.by_kind.items()], 40)
-    sentence = f"{found.mounts_in_all} mounts: {kinds}."
+    sentence = f"{counted(found.mounts_in_all, 'mount')}: {kinds}."
     if frozen:
         sentence += f" Frozen, so that whoever writes there waits: {listed(frozen)}."
     return (SectionTable("Mounts", sentence, ("on", "what", "kind", ""), rows),)

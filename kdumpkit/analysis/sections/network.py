@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, listed
+from kdumpkit.analysis.sections.table import SectionTable, counted, listed
 
 if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
@@ -102,7 +102,7 @@ def describe_network(found: Network) -> tuple[SectionTable, ...]:
         )
         for device in found.devices
     )
-    sentence = f"{found.devices_in_all} network devices, {sum(device.up for device in found.devices)} of them up."
+    sentence = f"{counted(found.devices_in_all, 'network device')}, {sum(device.up for device in found.devices)} up."
     return (SectionTable("Network", sentence, ("device", "", "", "addresses", "mtu", "stopped queues"), rows),)
 
 

@@ -43,7 +43,7 @@ class PanicSettings:
 
     #: as in /proc/cmdline
     command_line: str
-    #: None: this kernel has no such setting
+    #: None: this kernel has no such setting, or keeps it under a name that is not known here
     values: dict[str, int | None]
 
 
@@ -73,7 +73,7 @@ def describe_panic_settings(found: PanicSettings) -> tuple[SectionTable, ...]:
     absent = [name for name, value in found.values.items() if value is None]
     sentence = f"Its command line was: {found.command_line}"
     if absent:
-        sentence += f" (this kernel does not have {', '.join(absent)})"
+        sentence += f". Not found in this kernel: {', '.join(absent)}."
     return (SectionTable("Settings of panic", sentence, ("setting", "value"), rows),)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable, bytes_text
+from kdumpkit.analysis.sections.table import SectionTable, bytes_text, counted
 from kdumpkit.errors import FactNotCollected
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def describe_slab_caches(found: SlabCaches) -> tuple[SectionTable, ...]:
         )
         for cache in found.largest
     )
-    sentence = f"{found.caches_in_all} slab caches held {bytes_text(found.size_bytes)}."
+    sentence = f"{counted(found.caches_in_all, 'slab cache')} with {bytes_text(found.size_bytes)}."
     return (SectionTable("Slab caches", sentence, ("cache", "size", "objects", "in use", "bytes each"), rows),)
 
 

@@ -76,3 +76,12 @@ def listed(words: Sequence[str], most: int = 8) -> str:
     """
     rest = len(words) - most
     return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "disk"), counted(0, "disk")
+    ('1 disk', '0 disks')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
-from kdumpkit.analysis.sections.table import SectionTable
+from kdumpkit.analysis.sections.table import SectionTable, counted
 from kdumpkit.analysis.task_walk import command_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_task_counts(session: DrgnSession) -> TaskCounts:
 def describe_tasks(counts: TaskCounts) -> tuple[SectionTable, ...]:
     """Tasks by state."""
     rows = tuple((state, str(number), _STATES.get(state, "")) for state, number in sorted(counts.by_state.items()))
-    return (SectionTable("Tasks", f"There were {counts.total} tasks.", ("state", "tasks", ""), rows),)
+    return (SectionTable("Tasks", f"{counted(counts.total, 'task')} in all.", ("state", "tasks", ""), rows),)
 
 
 SECTION = Section("tasks", TaskCounts, read_task_counts, describe_tasks)

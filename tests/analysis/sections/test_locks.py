@@ -27,8 +27,8 @@ def test_told() -> None:
     nameless = HeldLock("semaphore", "0xffff8000", None, None, None, 0, ())
     (table,) = describe_locks(Locks((lock, nameless), 2, ((4, 7, 9),), (waiter,)))
     assert table.sentence == (
-        "2 locks were held or waited for. Deadlock: 4 waits for 7 waits for 9 waits for 4. "
-        "For 1 waiting tasks the lock could not be found."
+        "2 locks held or waited for. Deadlock: 4 waits for 7 waits for 9 waits for 4. "
+        "For 1 waiting task the lock could not be found."
     )
     assert table.rows[0] == ("mutex", "rtnl_mutex", "holder (409, D)", "", "1", "waiter (410, D) 1 min 17 s")
     assert table.rows[1][1:3] == ("0xffff8000", "not known")
