@@ -34,7 +34,8 @@ _CORRUPTION = re.compile(
     r"BUG: KASAN|BUG: KFENCE|refcount_t: |use-after-free|double free|stack-out-of-bounds"
 )
 _MEMORY_ERRORS = re.compile(
-    r"EDAC .{0,40}(?:CE|UE)\b|Machine Check|Hardware Error|mce: |Corrected error", re.IGNORECASE
+    r"EDAC .{0,40}\b(?:CE|UE)\b|Machine [Cc]heck (?:[Ee]vent|[Ee]xception)|\[Hardware Error\]|"
+    r"[Cc]orrected (?:memory )?error"
 )
 _DEBUG_STEP = NextStep(
     "if it comes back, boot once with memory checks on (slower), so that the first wrong access is caught instead of "

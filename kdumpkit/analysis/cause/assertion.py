@@ -15,7 +15,7 @@ KINDS = frozenset({"zfs_assert", "other"})
 _LBUG = re.compile(r"\bLBUG\b")
 _LUSTRE = re.compile(r"LustreError: .{0,200}(?:ASSERTION|LBUG)")
 _SAID = re.compile(r"VERIFY[03FSUP]{0,3}\(.{1,300}\) failed|PANIC at \S+:\d+:\w+\(\)|^PANIC: ")
-_POOL = re.compile(r"ZFS: |zpool|vdev|checksum|I/O error|WARNING: Pool|blk_update_request|Buffer I/O")
+_POOL = re.compile(r"I/O error|WARNING: Pool|checksum error|zio error|blk_update_request|Buffer I/O")
 
 
 def explain(scene: Scene) -> Cause | None:

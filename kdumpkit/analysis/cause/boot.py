@@ -20,8 +20,9 @@ _INITRD = re.compile(
     r"junk (?:within|at the end of) compressed archive|invalid magic at start of compressed"
 )
 _INIT_FAILED = re.compile(
-    r"init\[1\]: segfault|traps: (?:init|systemd)|systemd\[1\].{0,80}(?:Freezing|failed|Caught)|Failed to execute|"
-    r"Run /\S*init as init process|No working init|libc|SELinux|switch_root|I/O error|EXT4-fs error|XFS .{0,40}orrupt"
+    r"init\[1\]: segfault|traps: (?:init|systemd)|systemd\[1\].{0,80}(?:Freezing|[Ff]ailed|Caught)|Failed to execute|"
+    r"No working init|error while loading shared libraries|SELinux: .{0,60}(?:[Ff]ail|denied)|"
+    r"I/O error|EXT4-fs error|XFS .{0,40}orrupt"
 )
 _SIGNALS = {4: "an illegal instruction", 6: "its own abort", 7: "a bus error", 9: "a kill", 11: "a bad memory access"}
 

@@ -20,10 +20,13 @@ _SECTION = re.compile(
     r"section_type: (?P<type>[^,\n]{1,60})|error_type: (?:\d+, )?(?P<error>[^\n]{1,60})|"
     r"DIMM location: (?P<dimm>[^\n]{1,80})"
 )
-_TELLS = re.compile(r"EDAC|CPER|DIMM|error_type|section_type|physical_address|\bAER:|MC\d|TSC |ADDR |Corrected error")
+_TELLS = re.compile(
+    r"EDAC .{0,40}\b(?:CE|UE)\b|DIMM location|error_type|section_type|physical_address|\bAER: .{0,60}[Ee]rror|"
+    r"\[Hardware Error\]: (?:TSC|.{0,20}ADDR) |Corrected error"
+)
 _MEMORY_CODE = re.compile(r"memory|DIMM|dimm", re.IGNORECASE)
-_NMI = re.compile(r"NMI received|NMI: |hpwdt|An NMI occurred|PCI system error|IOCK error|uv_nmi|Uhhuh")
-_MANAGEMENT = re.compile(r"hpwdt|Integrated Management Log|An NMI occurred")
+_NMI = re.compile(r"NMI received|NMI: |An NMI occurred|PCI system error|IOCK error|uv_nmi|Uhhuh")
+_MANAGEMENT = re.compile(r"Integrated Management Log|An NMI occurred")
 _TIMEOUT = re.compile(r"Not all CPUs entered broadcast exception|Timeout: |timed out waiting for")
 #: the low 16 bits of an x86 machine check's status, first match wins
 _CODES = (
@@ -175,10 +178,11 @@ def _nmi(scene: Scene) -> Cause:
             (_VENDOR_LOG, NextStep("read the Integrated Management Log (IML) in iLO at that time")),
             ("the entry of the management controller's log from the same moment",),
         )
+    was = f" The processor was{scene.where()} then, which need not have to do with it." if scene.blamed else ""
     sentence = (
         "A non-maskable interrupt came, and the kernel is set to panic on it. It was sent by somebody (a button, "
         "`ipmitool chassis power diag`, `virsh inject-nmi`), by a hardware watchdog, or by failing hardware: the "
-        "log does not tell these apart."
+        "log does not tell these apart." + was
     )
     steps = (
         _VENDOR_LOG,

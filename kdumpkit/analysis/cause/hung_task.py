@@ -34,12 +34,12 @@ _RCU = re.compile(
 )
 _STORAGE_ERROR = re.compile(
     r"I/O error|rejecting I/O|Buffer I/O|blk_update_request|task abort|abort(?:ing)? command|"
-    r"ata\d+(?:\.\d+)?: (?:failed|exception|hard resetting|SATA link down)|"
+    r"ata\d+(?:\.\d+)?: (?:failed|exception|hard resetting link)|"
     r"nvme\w* ?\S*: (?:I/O|controller is down|Abort|timeout)|timing out command|"
-    r"multipath|path .{0,20}fail|Remounting filesystem read-only|scsi .{0,40}(?:timeout|reset|offline)|"
+    r"multipath: .{0,60}[Ff]ail|[Ff]ailing path|Remounting filesystem read-only|scsi .{0,40}(?:timeout|reset|offline)|"
     r"device offline|hostbyte=DID_(?!OK)|FAILED Result|"
     r"(?:qla2xxx|lpfc|megaraid_sas|mpt[23]sas|vmw_pvscsi|virtio_blk|xen-blkfront|hpsa|smartpqi)\b.{0,80}"
-    r"(?:abort|reset|time(?:d )?out|fault|[Ll]ink [Dd]own|error)"
+    r"\b(?:abort|reset|time(?:d )?out|fault|[Ll]ink [Dd]own|error)"
 )
 _SERVER_SILENT = re.compile(
     r"(?:nfs|NFS): server \S+ not responding|server \S+ not responding|CIFS.{0,40}(?:not responded|reconnect)|"
@@ -150,11 +150,12 @@ def _behind_lock(
         f"{head} for a lock that another task held{on}{scene.where(_caller(scene))}{also}.{stopped}{held} "
         "The task that holds it is the one to look at."
     )
-    steps = [
-        NextStep("find the holder: among the other blocked tasks of the dump, the one that waits for something else"),
-        scene.look_up(_caller(scene)),
-        *policy,
-    ]
+    find = NextStep(
+        "see what the holder does: its stack is in the dump, bt PID of the crash utility prints it"
+        if held
+        else "find the holder: among the other blocked tasks of the dump, the one that waits for something else"
+    )
+    steps = [find, scene.look_up(_caller(scene)), *policy]
     foreign = scene.foreign_module
     if foreign is not None and foreign.module is not None:
         sentence += f" {foreign.module} on this stack does not come with the kernel."
@@ -182,10 +183,12 @@ def _owner_of_dump(scene: Scene) -> Evidence | None:
     most = max(locks, key=lambda lock: int(lock.waiters_in_all))
     name = f" {most.name}" if most.name else ""
     owner = f"{most.owner.command} (pid {most.owner.pid}, state {most.owner.state})"
+    count = int(most.waiters_in_all)
+    tasks = "one task waits" if count == 1 else f"{count} tasks wait"
     return Evidence(
         "dump: locks",
         None,
-        f"In the dump {owner} holds the {most.kind}{name} for which {most.waiters_in_all} tasks wait",
+        f"In the dump {owner} holds the {most.kind}{name} for which {tasks}",
     )
 
 

@@ -116,8 +116,7 @@ def _assertion(scene: Scene) -> Cause:
             Confidence.LIKELY if own else confidence,
             Origin.MODULE,
             evidence,
-            # the distribution's changes do not tell of a module of others' making
-            (*scene.about_module(foreign.module), *steps[1:]),
+            (*scene.about_module(foreign.module), *steps),
         )
     return scene.cause(f"kernel_bug.{rule}", sentence, confidence, origin, evidence, steps)
 

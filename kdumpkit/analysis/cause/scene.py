@@ -246,6 +246,9 @@ class Scene:
     def look_up(self, place: Place | None = None) -> NextStep:
         """Look for a fix in newer kernels of the same builder."""
         place = place or self.blamed
+        if place is not None and place.module is not None and self.is_foreign(place.module):
+            # the distribution's changes do not tell of a module of others' making; a step without words is left out
+            return NextStep("")
         if place is None:
             return NextStep("update to the newest kernel of this series, and see whether the crash comes back")
         command = "" if self.origin is None else changelog_command(self.origin, place.symbol)

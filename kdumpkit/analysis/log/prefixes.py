@@ -73,7 +73,19 @@ _SUBSYSTEMS = frozenset(
     {"kernel", "watchdog", "rcu", "mce", "nmi", "sysrq", "usercopy", "kasan", "traps", "refcount_t"}
     | {"BUG", "WARNING", "INFO", "Oops", "RIP", "IP", "CPU", "PANIC", "NIP", "LR", "Code"}
 )
+#: begins neither with a date nor with anything else that a carrier writes
+_PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
+_STAMP_BEGINS = re.compile(r"\[ *\d{1,10}\.")
 _INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
+
+
+def is_plain(line: str) -> bool:
+    """Whether a line certainly has no prefix, told without the patterns for all of them; False: it may have one."""
+    return (
+        _PLAIN.match(line) is not None
+        and "kernel:" not in line
+        and ("[" not in line or _STAMP_BEGINS.search(line) is None)
+    )
 
 
 def parse_message(line: str) -> Message | None:
@@ -82,6 +94,8 @@ def parse_message(line: str) -> Message | None:
     if match is not None:
         stamp, caller = match.groups()
         return Message(line[match.end() :].strip(), float(stamp), caller, True)
+    if is_plain(line):
+        return Message(line.strip(), None, None, False)
     match = _PREFIX.match(line)
     if match is not None and match.end():
         stamp = match["stamp"]

@@ -15,7 +15,7 @@ from itertools import accumulate
 from kdumpkit.analysis.log.kinds import LITERALS
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.open_reports import OpenReports
-from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, parse_message, split_glued
+from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
 
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
@@ -155,6 +155,11 @@ class _Reader:
                         if text:
                             stamp, caller = match.groups()
                             feed(text, stamp, caller, number)
+                        continue
+                elif is_plain(line):
+                    text = line.strip()
+                    if text[:3] not in _BREAKABLE_BEGIN:
+                        feed(text, None, None, number)
                         continue
             after = texts[index] if index < end else None if following is None else decode_line(following)
             self._line(line, after, number, index > next_hit)

@@ -75,3 +75,38 @@ def soft_lockup(rip: str, frames: str, *, modules: str = "ext4", taint: str = "N
         f"Modules linked in: {modules}\nCPU: 5 PID: 900 Comm: worker {taint} {RELEASE}\n"
         f"Hardware name: Example Server/Board, BIOS 1\nRIP: 0010:{rip}\n{end}{timer}{stack} </TASK>\n"
     )
+
+
+#: what a machine in good order prints while it starts, full of words that sound bad
+BOOT = """\
+Linux version 6.1.0-9-amd64 (x@y) (gcc-12) #1 SMP PREEMPT_DYNAMIC Debian 6.1.27-1 (2023-05-08)
+Command line: BOOT_IMAGE=/vmlinuz-6.1.0-9-amd64 root=/dev/sda1 ro crashkernel=512M
+BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable
+SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1
+rcu: Hierarchical RCU implementation.
+NMI watchdog: Enabled. Permanently consumes one hw-PMU counter.
+mce: CPU0: Thermal monitoring enabled (TM1)
+mce: Using 32 MCE banks
+EDAC MC: Ver: 3.0.0
+EDAC sbridge: Ver: 1.1.2
+HEST: Table parsing has been initialized.
+hpwdt 0000:01:00.0: HPE Watchdog Timer Driver: NMI decoding initialized
+SELinux:  Initializing.
+Trying to unpack rootfs image as initramfs...
+Freeing initrd memory: 43212K
+ata2: SATA link down (SStatus 0 SControl 300)
+ata1: SATA link up 6.0 Gbps (SStatus 133 SControl 300)
+device-mapper: multipath: version 1.14.0 loaded
+device-mapper: multipath round-robin: version 1.2.0 loaded
+qla2xxx [0000:00:00.0]-0005: : QLogic Fibre Channel HBA Driver: 10.02.07.900-k.
+megaraid_sas 0000:02:00.0: FW supports sync cache: Yes; default settings
+virtio_blk virtio0: 2/0/0 default/read/poll queues
+nvme nvme0: 8/0/0 default/read/poll queues
+pcieport 0000:00:01.0: AER: enabled with IRQ 24
+clocksource: tsc: mask: 0xffffffffffffffff max_cycles: 0x2 max_idle_ns: 44 ns
+EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.
+XFS (dm-0): Ending clean mount
+ZFS: Loaded module v2.1.11-1, ZFS pool version 5000, ZFS filesystem version 5
+FS-Cache: Loaded
+systemd[1]: Reached target Local File Systems.
+"""

@@ -8,7 +8,7 @@ from kdumpkit.analysis.cause import Cause, Confidence, Origin, find_cause
 from kdumpkit.analysis.cause.find import RULES
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import read_excerpt
-from tests.analysis.cause.samples import fault, gpf, hung, null, soft_lockup, x86
+from tests.analysis.cause.samples import BOOT, fault, gpf, hung, null, soft_lockup, x86
 
 CERTAIN, LIKELY, POSSIBLE, UNKNOWN = Confidence
 OE = "Tainted: G           OE     "
@@ -266,11 +266,12 @@ CASES = [
     ),
     (
         "NMI by somebody",
-        "Uhhuh. NMI received for unknown reason 3d on CPU 0.\nKernel panic - not syncing: NMI: Not continuing\n",
+        "Uhhuh. NMI received for unknown reason 3d on CPU 0.\nKernel panic - not syncing: NMI: Not continuing\n"
+        + x86("", "widget_spin+0x1/0x9", "dump_stack_lvl+0x1/0x2 panic+0x1/0x2 end_repeat_nmi+0x1/0x2"),
         "hardware.nmi",
         POSSIBLE,
         Origin.UNKNOWN,
-        "does not tell these apart",
+        "does not tell these apart. The processor was in widget_spin() then",
     ),
     (
         "SError",
@@ -296,7 +297,10 @@ CASES = [
     ),
     (
         "hung behind a silent disk",
-        hung("__schedule schedule io_schedule folio_wait_bit_common"),
+        hung(
+            "__schedule schedule io_schedule folio_wait_bit_common",
+            "virtio_blk virtio0: 2/0/0 default/read/poll queues\nmpt3sas version 43.100.00.00 loaded\n",
+        ),
         "hung_task.block_io",
         POSSIBLE,
         Origin.STORAGE,
@@ -550,6 +554,16 @@ def test_without_the_lines_around_it_a_cause_is_still_given(case: tuple[object, 
     assert found is not None
     assert found.sentence
     assert all(row.line == log.fatal.first_line for row in found.evidence)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_a_boot_in_good_order_before_it_changes_nothing(case: tuple[object, ...]) -> None:
+    alone, after = cause_of(str(case[1])), cause_of(BOOT + str(case[1]))
+    assert (after.rule, after.confidence, after.origin) == (alone.rule, alone.confidence, alone.origin)
+    first = BOOT.count("\n")
+    # the command line and what became of the initramfs belong to a root file system that could not be mounted
+    told = [row for row in after.evidence if row.line is not None and row.line <= first]
+    assert told == [] or alone.rule == "boot.no_root", told
 
 
 def test_words_of_a_log_do_not_become_commands() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kdumpkit.analysis.log import read_crash
+from kdumpkit.analysis.log import prefixes, read_crash
 from kdumpkit.analysis.log.prefixes import parse_message, split_glued
 
 TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
@@ -78,3 +80,43 @@ def test_other_programs_between_the_lines_of_a_report() -> None:
     )
     assert log.fatal is not None
     assert (log.fatal.comm, log.fatal.pid, log.fatal.line_numbers["comm"]) == ("widgetd", 8, 4)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  RAX: 0000000000000000 RBX: 1",
+        "widget_put+0x1/0x2 [widget]",
+        " [<ffffffff81000000>] widget_put+0x1/0x2 [widget]",
+        "[<ffffffff81000000>] ? widget_put+0x1/0x2",
+        "kern  :err   : [Mon Nov 25 02:00:00 2026] x",
+        "kern  :err   : [Nov25 02:00] x",
+        "x [ 1.0] y",
+        "x [    1.000000] y",
+        " ? widget_put+0x1/0x2",
+        "CPU: 1 PID: 2 Comm: x",
+        "web01 kernel: BUG: x",
+        "Nov 25 02:00:00 web01 kernel: x",
+        "kern  :emerg : [    1.000000] x",
+        "6,123,45000000,-;text",
+        "<4>text",
+        "> quoted",
+        "login: [    1.000000] BUG: x",
+        " kernel: text",
+        "Feb  1 1",
+        "A",
+        "",
+    ],
+)
+def test_the_short_way_tells_nothing_else_than_the_long_one(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = prefixes.parse_message(line)
+    monkeypatch.setattr(prefixes, "is_plain", lambda _: False)
+    assert prefixes.parse_message(line) == short
+
+
+@given(st.text(alphabet=st.sampled_from("aAb [].:0123456789<>kernelTC-,;\t"), max_size=60))
+def test_the_short_way_for_any_line(line: str) -> None:
+    if prefixes.is_plain(line):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(prefixes, "is_plain", lambda _: False)
+            assert prefixes.parse_message(line) == (line.strip(), None, None, False)
