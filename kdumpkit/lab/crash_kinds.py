@@ -102,7 +102,8 @@ _KINDS = (
         "stack_overflow",
         "calls itself until its stack is used up",
         "kdk_recurse",
-        "stack guard page",
+        # the double fault that finds it counts as an NMI: see below
+        "",
         # more frames than a log prints
         in_trace="kdk_recurse",
     ),
@@ -192,7 +193,8 @@ def log_differences(kind: CrashKind, found: Mapping[str, Any]) -> list[str]:
             wrong.append(f"{key} is {found.get(key)!r} and not {expected!r}")
     if not _same_task(kind.comm, found.get("comm")):
         wrong.append(f"comm is {found.get('comm')!r} and not {kind.comm!r}")
-    if kind.in_trace not in (found.get("call_trace") or ()):
+    # the compiler moves rare branches into a part of their own, and the log prints that part's name
+    if kind.in_trace not in [function.removesuffix(".cold") for function in found.get("call_trace") or ()]:
         wrong.append(f"{kind.in_trace} is not in the call trace {found.get('call_trace')!r}")
     return wrong
 

@@ -128,6 +128,11 @@ def test_a_hung_task_s_dump_must_name_lock_holder_and_waiter(locks: dict[str, An
     assert len(dump_differences(KINDS["hung_task"], right_dump("hung_task") | {"locks": locks})) == 1
 
 
+def test_a_part_that_the_compiler_split_off_is_the_same_function() -> None:
+    trace = ["dump_stack_lvl", "panic", "out_of_memory.cold", "__alloc_pages"]
+    assert log_differences(KINDS["oom_panic"], right_log("oom_panic") | {"call_trace": trace}) == []
+
+
 def test_a_task_of_whichever_processor_is_none_without_a_number_s_slash() -> None:
     assert log_differences(KINDS["soft_lockup"], right_log("soft_lockup") | {"comm": "kdk-spin/1"}) == []
     assert log_differences(KINDS["soft_lockup"], right_log("soft_lockup") | {"comm": "kdk-spinner"}) != []

@@ -41,13 +41,20 @@ static noinline void kdk_read_null(void)
 /* Within the hole above the direct map of a kernel with four-level page tables: nothing is ever mapped here. */
 static noinline void kdk_read_unmapped(void)
 {
-	kdk_sum += READ_ONCE(*(unsigned long *)0xffffffff00000040UL);
+	unsigned long *address = (unsigned long *)0xffffffff00000040UL;
+
+	OPTIMIZER_HIDE_VAR(address);
+	kdk_sum += READ_ONCE(*address);
 }
 
 /* No address of any page: what a pointer out of freed and poisoned memory looks like. */
 static noinline void kdk_read_wild(void)
 {
-	kdk_sum += READ_ONCE(*(unsigned long *)0x6b6b6b6b6b6b6b6bUL);
+	unsigned long *address = (unsigned long *)0x6b6b6b6b6b6b6b6bUL;
+
+	/* in a register, as a pointer out of memory would be: the kernel then prints the address */
+	OPTIMIZER_HIDE_VAR(address);
+	kdk_sum += READ_ONCE(*address);
 }
 
 static noinline void kdk_bug(void)
