@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +11,8 @@ from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.crash_utility import BATCH, crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.log import read_crash
-from kdumpkit.analysis.log.model import CrashBlock
-from kdumpkit.analysis.sections.section import SectionError
-from kdumpkit.analysis.stack import Frame
+from kdumpkit.analysis.log.excerpt import Excerpt, read_excerpt
+from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.command import Command
@@ -21,20 +20,13 @@ from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
+from kdumpkit.runbook.cause import explain, log_figure, show_sections
 from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.crash_words import crash_facts, kept_fields, kind_words, stack_words
 from kdumpkit.runbook.dumps import check_test_label, list_dumps
 from kdumpkit.runbook.figures import dump_space
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
-
-#: functions that only report a crash or carry it out: what called them is where the kernel was
-REPORTING_FUNCTIONS = frozenset(
-    """
-    panic vpanic nmi_panic crash_kexec __crash_kexec crash_setup_regs machine_kexec oops_end die __die __die_body
-    die_addr page_fault_oops no_context bad_area_nosemaphore exc_page_fault asm_exc_page_fault exc_invalid_op
-    asm_exc_invalid_op handle_bug exc_general_protection asm_exc_general_protection do_error_trap exc_divide_error
-    """.split()
-)
 
 NO_DUMP = "there is no dump to look at"
 
@@ -43,6 +35,9 @@ class Analysis(Stage):
     """Reads one dump. Nothing on the host is changed in any mode."""
 
     name: ClassVar[str] = "06-analysis"
+    _log: CrashLog | None = None
+    _excerpt: Excerpt = Excerpt()
+    _report: CrashReport | None = None
 
     @step
     def locate_dump(self) -> StepReport:
@@ -137,14 +132,16 @@ class Analysis(Stage):
             return StepReport(title, findings=(finding,))
         log = result.stdout
         findings = [self._judge_label(log, records)]
-        block = read_crash(log.splitlines()).fatal
+        self._log = read_crash(log.splitlines())
+        self._excerpt = read_excerpt(log.splitlines(), self._log)
+        block = self._log.fatal
         if block is None:
             findings.append(Finding("dump.crash_block", Status.FAIL, f"the log of {path} shows no crash", "", records))
             return StepReport(title, findings=tuple(findings))
-        self.keep(crash=_kept(block))
-        reason = f"the log shows {_kind_words(block)}: {block.title}"
+        self.keep(crash=kept_fields(block))
+        reason = f"the log shows {kind_words(block)}: {block.title}"
         findings.append(Finding("dump.crash_block", Status.PASS, reason, "", records))
-        facts = [(label, value) for label, value in _crash_facts(block) if value]
+        facts = [(label, value) for label, value in crash_facts(block) if value]
         lines = log.decode("utf-8", "replace").splitlines()
         excerpt = "\n".join(lines[max(0, block.first_line - 6) : block.last_line])
         return StepReport(
@@ -201,39 +198,19 @@ class Analysis(Stage):
         except KdumpkitError as error:
             finding = Finding("analysis.stack", Status.FAIL, error.message, error.hint, (result.record,))
             return StepReport(title, findings=(finding,))
-        return self._stack_report(title, report, result.record)
+        self._report = report
+        stack_report, values = stack_words(title, report, result.record)
+        self.keep(**values)
+        return stack_report
 
-    def _stack_report(self, title: str, report: CrashReport, record: int) -> StepReport:
-        task, tasks, modules = report.crashed_task, report.tasks, report.modules
-        facts: list[tuple[str, str]] = [("drgn", report.drgn_version or "version not known")]
-        texts: list[Verbatim] = []
-        if isinstance(task, SectionError):
-            finding = Finding("analysis.stack", Status.FAIL, f"the crashed task could not be read: {task.error}")
-            return StepReport(title, facts=tuple(facts), findings=(finding,))
-        facts.append(("task", f"{task.command} (pid {task.pid}), child of {task.parent}, on CPU {task.cpu}"))
-        texts.append(Verbatim("its stack, innermost first", "\n".join(_frame_line(frame) for frame in task.frames)))
-        if not isinstance(tasks, SectionError):
-            states = ", ".join(f"{number} {state}" for state, number in sorted(tasks.by_state.items()))
-            facts.append(("tasks", f"{tasks.total}: {states}"))
-            self.keep(task_count=tasks.total)
-            if tasks.blocked:
-                blocked = "\n".join(f"{found.pid} {found.command}" for found in tasks.blocked)
-                texts.append(Verbatim("tasks in uninterruptible sleep", blocked))
-        if not isinstance(modules, SectionError):
-            tainted = [f"{m.name} ({m.taint})" for m in modules.modules if m.taint]
-            facts.append(("modules", f"{len(modules.modules)}; tainting: {', '.join(tainted) or 'none'}"))
-        named = [frame for frame in task.frames if frame.function]
-        inner = crashing_frame(named)
-        where = f" in {inner.function} ({inner.source_file}:{inner.line})" if inner is not None else ""
-        sentence = f"{task.command} (pid {task.pid}) was on CPU {task.cpu}{where}, {len(task.frames)} frames deep"
-        self.keep(stack=sentence)
-        status = Status.PASS if named else Status.FAIL
-        return StepReport(
-            title,
-            facts=tuple(facts),
-            findings=(Finding("analysis.stack", status, sentence, "", (record,)),),
-            texts=tuple(texts),
-        )
+    @step
+    def show_machine(self) -> StepReport:
+        """What else drgn read: processors, blocked tasks, locks, memory, I/O, mounts, network, settings."""
+        if self._report is None:
+            return StepReport(
+                "The machine as it was", conclusion="drgn read no dump with symbols, so this is not known"
+            )
+        return show_sections(self._report)
 
     @step
     def second_opinion(self) -> StepReport:
@@ -280,6 +257,24 @@ class Analysis(Stage):
         return StepReport(title, figure=dump_space(bars, caption + "."))
 
     @step
+    def explain_cause(self) -> StepReport:
+        """The rule that knows this crash: a sentence, how sure it is, what it rests on, what to do next."""
+        found = explain(self._log, self._excerpt, self._report) if self._log is not None else None
+        if found is None:
+            return StepReport("Cause", conclusion="no log with a crash was read, so no cause is named")
+        report, cause = found
+        self.keep(cause=cause.as_json())
+        return report
+
+    @step
+    def plot_log_timeline(self) -> StepReport:
+        title = "The end of the log"
+        figure = log_figure(self._log, self._excerpt) if self._log is not None else None
+        if figure is None:
+            return StepReport(title, conclusion="no log with times was read, so there is nothing to draw")
+        return StepReport(title, figure=figure)
+
+    @step
     def conclude(self) -> StepReport:
         """One sentence on why the kernel died and how that is known."""
         crash = self.session.recall_value("crash")
@@ -294,6 +289,11 @@ class Analysis(Stage):
             if self.session.recall_value("dump_of_test"):
                 what += f", which was this run's test {self.session.run_id}"
         else:
+            cause = self.session.recall_value("cause")
+            if cause is not None:
+                sentence = f"{cause['sentence'].rstrip('.')} ({cause['confidence']}{who}; {basis})."
+                self.keep(conclusion=sentence)
+                return StepReport("Conclusion", conclusion=sentence)
             what = f"The kernel died of {crash['kind'].replace('_', ' ')} ({crash['panic_reason'] or crash['title']})"
         sentence = f"{what}{where}{who}; {basis}."
         self.keep(conclusion=sentence)
@@ -321,56 +321,3 @@ class Analysis(Stage):
             said = result.stderr.decode("utf-8", "replace").strip().splitlines()
             raise NotAVmcore(f"{title}: {said[-1] if said else 'no answer'}", " ".join(argv)) from error
         return dict(found)
-
-
-_KEPT = (
-    "kind",
-    "panicked",
-    "panic_reason",
-    "title",
-    "rip_symbol",
-    "rip_offset",
-    "rip_module",
-    "comm",
-    "pid",
-    "cpu",
-    "kernel_release",
-    "tainted",
-    "call_trace",
-)
-
-
-def _kept(block: CrashBlock) -> dict[str, Any]:
-    fields = block.as_json()
-    return {name: fields[name] for name in _KEPT}
-
-
-def crashing_frame(frames: Sequence[Frame]) -> Frame | None:
-    """The frame that was running when the kernel died: the one that called the last reporting function."""
-    reporting = [number for number, frame in enumerate(frames) if frame.function in REPORTING_FUNCTIONS]
-    after = reporting[-1] + 1 if reporting else 0
-    return frames[min(after, len(frames) - 1)] if frames else None
-
-
-def _frame_line(frame: Frame) -> str:
-    where = f" {frame.source_file}:{frame.line}" if frame.source_file else ""
-    module = f" [{frame.module}]" if frame.module and frame.module != "kernel" else ""
-    inline = " (inline)" if frame.inline else ""
-    return f"{frame.function or frame.address}{inline}{module}{where}"
-
-
-def _kind_words(block: CrashBlock) -> str:
-    return "a panic by sysrq-c" if block.kind == "sysrq" else block.kind.replace("_", " ")
-
-
-def _crash_facts(block: CrashBlock) -> list[tuple[str, str]]:
-    rip = f"{block.rip_symbol}{block.rip_offset or ''}" if block.rip_symbol else ""
-    return [
-        ("kind", block.kind),
-        ("panic", block.panic_reason or ""),
-        ("at", rip + (f" [{block.rip_module}]" if block.rip_module else "")),
-        ("task", f"{block.comm} (pid {block.pid}) on CPU {block.cpu}" if block.comm else ""),
-        ("kernel", block.kernel_release or ""),
-        ("taint", "; ".join(block.taints) or ("not tainted" if block.tainted == "" else "")),
-        ("call trace", " < ".join(block.call_trace[:8])),
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdumpkit.analysis.stack import Frame
-from kdumpkit.runbook.analysis import crashing_frame
+from kdumpkit.runbook.crash_words import crashing_frame
 
 
 def frames(*functions: str) -> list[Frame]:
