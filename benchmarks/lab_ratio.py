@@ -84,7 +84,7 @@ class Bare:
             raise SystemExit("bare: the copies differ")
         subprocess.run([sys.executable, "-c", DRGN, local, vmlinux], check=True, stdout=subprocess.DEVNULL)
         if shutil.which("crash"):
-            asked = b"sys\nbt\nmod\nps\nlog\nquit\n"
+            asked = b"sys\nbt\nbt -a\nmod\nps\nkmem -i\nlog\nquit\n"
             subprocess.run(["crash", "-s", vmlinux, local], input=asked, capture_output=True, check=False)
 
 

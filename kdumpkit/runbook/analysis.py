@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from kdumpkit.analysis.crash_comparison import compare_with_drgn
 from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
-from kdumpkit.analysis.crash_utility import BATCH, crash_command, parse_crash_output
+from kdumpkit.analysis.crash_utility import WHOLE_BATCH, crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import Excerpt, read_excerpt
@@ -223,21 +224,21 @@ class Analysis(Stage):
         probe = self.session.here.run(Command(("sh", "-c", "command -v crash"), title="is crash installed here"))
         if not probe.ok:
             return StepReport(title, conclusion="crash is not installed on this machine; drgn's reading stands alone")
-        result = self.session.here.run(crash_command(Path(path), Path(str(vmlinux))))
+        result = self.session.here.run(crash_command(Path(path), Path(str(vmlinux)), batch=WHOLE_BATCH))
         records = (result.record,)
         try:
-            found = parse_crash_output(
-                result.stdout, (Path(str(vmlinux)),), drgn_tasks=self.session.recall_value("task_count")
-            )
+            found = parse_crash_output(result.stdout, (Path(str(vmlinux)),), batch=WHOLE_BATCH)
         except KdumpkitError as error:
             finding = Finding("analysis.second_opinion", Status.WARN, error.message, error.hint, records)
             return StepReport(title, findings=(finding,))
+        if self._report is not None:
+            found = compare_with_drgn(found, self._report)
         frames = ", ".join(frame.function for frame in found.frames[:4])
         says = f"crash names {found.command} (pid {found.pid}) on CPU {found.cpu}: {frames}"
         status = Status.WARN if found.doubts else Status.PASS
         reason = says + "".join(f"; {doubt}" for doubt in found.doubts)
         finding = Finding("analysis.second_opinion", status, reason, "", records)
-        texts = tuple(Verbatim(name, found.sections[name]) for name in BATCH if name in found.sections)
+        texts = tuple(Verbatim(name, found.sections[name]) for name in WHOLE_BATCH if name in found.sections)
         return StepReport(title, findings=(finding,), texts=texts)
 
     @step
