@@ -130,7 +130,11 @@ def _read_report(
     failed = {key: str(value["error"]) for key, value in raw["sections"].items() if "error" in value}
     if not failed:
         return report, raw, Finding(name, Status.PASS, f"drgn read all {len(raw['sections'])} parts of its report")
-    reason = "; ".join(f"{key}: {words}" for key, words in failed.items())
+    # where the dump does not open, every section says the same
+    same: dict[str, list[str]] = {}
+    for key, words in failed.items():
+        same.setdefault(words, []).append(key)
+    reason = "; ".join(f"{', '.join(keys)}: {words}" for words, keys in same.items())
     status = Status.FAIL if "crashed_task" in failed else Status.WARN
     return report, raw, Finding(name, status, f"not everything could be read: {reason}"[:2000])
 

@@ -12,6 +12,7 @@ kernel/locking, arch/{x86,arm64,powerpc,s390}/kernel/{traps,entry,process}*.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ from kdumpkit.analysis.log.model import CrashBlock
 #: what compilers add to the name of a copy or a part of a function
 _SUFFIX = re.compile(r"(?:\.(?:isra|part|constprop|cold|lto_priv|llvm)(?:\.\d+)?)+$")
 _MODULE_SUFFIX = re.compile(r"\.(?:ko|o)$")
+
+
+#: a function that is so often on a stack calls itself
+_RECURSION = 4
 
 
 class Place(NamedTuple):
@@ -193,6 +198,8 @@ _LAYERS = _names(
     vfs_read vfs_write __vfs_read __vfs_write new_sync_read new_sync_write call_read_iter call_write_iter vfs_writev
     do_iter_write do_iter_readv_writev do_iter_read do_writev do_readv vfs_ioctl do_vfs_ioctl vfs_fsync vfs_fsync_range
     do_fsync compat_writev do_compat_writev vfs_iter_write do_compat_sys_ioctl
+    kernfs_fop_write_iter kernfs_fop_write kernfs_fop_read_iter sysfs_kf_write seq_read seq_read_iter proc_reg_write
+    proc_reg_read proc_reg_read_iter proc_reg_write_iter
     sock_sendmsg sock_sendmsg_nosec __sock_sendmsg sock_recvmsg sock_recvmsg_nosec sock_write_iter sock_read_iter
     sock_ioctl sock_do_ioctl sock_release __sock_release sock_close sockfd_lookup_light
     """
@@ -353,6 +360,17 @@ def telling_places(crash: CrashBlock, stack: Sequence[Place] | None = None) -> t
     if not telling and work is not None:
         return (work,)
     return telling or tuple(below_entry)
+
+
+def most_repeated(crash: CrashBlock) -> tuple[str, int] | None:
+    """The function that is most often on the stack, and how often; None where none recurs enough to be a recursion."""
+    counts = Counter(
+        symbol
+        for frame in crash.frames
+        if frame.reliable and not is_shared(symbol := normalise_symbol(frame.symbol)) and not is_reporting(symbol)
+    )
+    symbol, times = counts.most_common(1)[0] if counts else ("", 0)
+    return (symbol, times) if times >= _RECURSION else None
 
 
 def _work_function(workqueue: str | None) -> Place | None:

@@ -18,6 +18,7 @@ from kdumpkit.analysis.places import (
     is_layer,
     is_reporting,
     is_shared,
+    most_repeated,
     normalise_module,
     normalise_symbol,
     telling_places,
@@ -35,7 +36,9 @@ _CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)
 #: the processor was caught somewhere within a loop: what it had been sent to do is the same each time, not the place
 _FROM_OUTSIDE = frozenset({"soft_lockup", "hard_lockup", "rcu_stall", "stack_overflow", "stack_corruption"})
 #: nothing that runs is to blame
-_HARDWARE = frozenset({"mce", "hw_error", "nmi", "serror", "external_abort"})
+_NO_CODE = frozenset(
+    {"mce", "hw_error", "nmi", "serror", "external_abort", "oom_panic", "init_killed", "vfs_mount_root"}
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,16 @@ def find_signature(crash: CrashBlock) -> Signature:
 
 
 def _signature_places(crash: CrashBlock) -> tuple[Place, ...]:
-    if crash.kind in _HARDWARE:
+    if crash.kind in _NO_CODE:
         return ()
     places = telling_places(crash)
+    corrupted = _CORRUPTED_IN.search(crash.panic_reason or crash.title)
+    named_in = normalise_symbol(corrupted["symbol"]) if corrupted is not None else ""
+    again = most_repeated(crash) if crash.kind in ("stack_overflow", "stack_corruption") else None
+    for place in places:
+        # the function that wrote too far, or that called itself, is the same each time; who called it need not be
+        if place.symbol == named_in or (again is not None and place.symbol == again[0]):
+            return (place,)
     if crash.kind in _FROM_OUTSIDE:
         places = tuple(place for place in places if not is_layer(place.symbol)) or places
         return tuple(reversed(places[-_FRAMES:]))

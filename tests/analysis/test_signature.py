@@ -71,6 +71,17 @@ def test_where_a_lockup_was_interrupted_does_not_count() -> None:
     assert one.frames[:2] == other.frames[:2] == ("widget_ioctl", "widget_loop")
 
 
+def test_a_recursion_is_told_by_the_function_that_calls_itself() -> None:
+    first = (
+        "BUG: stack guard page was hit at 00000000abcd (stack is 0..1)\nkernel stack overflow (page fault): 0000 [#1]"
+    )
+    stack = " ".join(["again+0x1/0x20"] * 9)
+    one = of(x86(first, "again+0x1/0x20", f"{stack} widget_a+0x1/0x2"))
+    other = of(x86(first, "again+0x9/0x20", f"{stack} widget_b+0x1/0x2"))
+    assert one == other
+    assert one.title == "stack_overflow in again"
+
+
 def test_code_that_many_share_is_not_to_blame() -> None:
     text = fault("6b6b6b6b6b6b6b6b", rip="__list_del_entry_valid+0x1/0x2", trace="kfree+0x1/0x9 widget_free+0x1/0x9")
     assert of(text).title == "paging_request in widget_free"

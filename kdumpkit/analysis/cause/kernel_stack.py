@@ -7,10 +7,10 @@ kernel/panic.c (__stack_chk_fail), arch/arm64/kernel/traps.c (panic_bad_stack).
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
+from kdumpkit.analysis.places import most_repeated
 
 KINDS = frozenset({"stack_overflow", "stack_corruption"})
 _GUARD = re.compile(r"stack guard page was hit|Insufficient stack space|kernel stack overflow|Kernel stack overflow")
@@ -23,8 +23,7 @@ def explain(scene: Scene) -> Cause | None:
     """Overflow by recursion or by depth, or a write beyond a local variable."""
     crash = scene.crash
     foreign = scene.foreign_module
-    counts = Counter(place.symbol for place in scene.telling)
-    repeated, times = counts.most_common(1)[0] if counts else ("", 0)
+    repeated, times = most_repeated(crash) or ("", 0)
     evidence = [*scene.find(_GUARD, 2), *scene.find(_CANARY, 2), *scene.at("panic_reason", "rip_symbol", "comm")]
     evidence += scene.of_stack(scene.telling, 3)
     origin = Origin.MODULE if foreign is not None else Origin.KERNEL
@@ -33,10 +32,12 @@ def explain(scene: Scene) -> Cause | None:
     whose = f" {foreign.module} on it does not come with the kernel." if foreign is not None else ""
     if _CANARY.search(crash.panic_reason or crash.title):
         named = _CORRUPTED_IN.search(crash.panic_reason or crash.title)
-        which = f"The function {named['symbol']}()" if named is not None else f"A function{scene.where()}"
+        place = next((p for p in scene.telling if named is not None and p.symbol == named["symbol"]), None)
+        module = f" of the module {place.module}" if place is not None and place.module else ""
+        which = f"The function {named['symbol']}(){module}" if named is not None else f"A function{scene.where()}"
         sentence = f"{which} wrote beyond one of its local variables and was caught.{whose}"
         return scene.cause("kernel_stack.overwritten", sentence, Confidence.LIKELY, origin, evidence, steps)
-    if times >= 4:
+    if times:
         sentence = (
             f"The kernel's stack ran out because {repeated}() called itself over and over ({times} times in the part "
             f"of the stack that was printed).{whose}"

@@ -181,7 +181,7 @@ class Scene:
         raises: Iterable[str] = (),
     ) -> Cause:
         """A cause, with the title as the first evidence and what every cause would be surer by."""
-        if origin in (Origin.KERNEL, Origin.MODULE) and self.crash.severity is Severity.FATAL:
+        if origin in (Origin.KERNEL, Origin.MODULE) and self.crash.severity >= Severity.HANG:
             sentence, confidence = self._with_history(sentence, confidence)
         before = self._reports_before() if confidence is not Confidence.CERTAIN else ()
         if before:

@@ -210,7 +210,7 @@ CASES = [
         "recursion",
         x86(
             GUARD,
-            trace=" ".join(["again+0x1/0x20 between+0x1/0x20"] * 6),
+            trace=" ".join(["again+0x1/0x20"] * 6),
         ),
         "kernel_stack.recursion",
         LIKELY,
