@@ -12,8 +12,8 @@ What is the lab's own, beside what ``el`` names:
   not have: grub.cfg holds a function of that name in GRUB's script language (kdumpkit/lab/guest/bls-menu.sh). It
   sorts entries by name as text, where GRUB's module compares versions.
 * ``grubby`` and ``kernel-install`` are short programs of the lab. grubby knows --info, --update-kernel with --args
-  and --remove-args, --default-kernel, --default-index, --default-title, --set-default and --set-default-index; any
-  other option ends with status 1.
+  and --remove-args (ALL changes /etc/default/grub as well, unless --no-etc-grub-update is given), --default-kernel,
+  --default-index, --default-title, --set-default and --set-default-index; any other option ends with status 1.
 * kernel-core and kernel-modules are not packages of their own: ``kernel`` holds everything.
 """
 

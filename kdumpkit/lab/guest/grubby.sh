@@ -6,6 +6,7 @@ export PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 entries=${GRUBBY_ENTRIES:-/boot/loader/entries}
 environment=${GRUBBY_ENV:-/boot/grub2/grubenv}
 boot=${GRUBBY_BOOT:-/boot}
+defaults=${GRUBBY_DEFAULTS:-/etc/default/grub}
 
 fail() { echo "grubby: $*" >&2; exit 1; }
 
@@ -138,11 +139,23 @@ update() { # SELECTION
         local shared
         shared=$(environment_value kernelopts)
         [ -z "$shared" ] || set_environment kernelopts "$(edited "$shared" "$remove" "$add")"
+        [ -n "$no_settings" ] || update_settings || fail "$defaults could not be written"
     fi
 }
 
+# What new kernels' entries get: GRUB_CMDLINE_LINUX changes with all entries, unless --no-etc-grub-update is given.
+update_settings() {
+    [ -f "$defaults" ] || return 0
+    local new words
+    words=$(sed -n 's/^GRUB_CMDLINE_LINUX="\(.*\)"$/\1/p' "$defaults")
+    new=$(mktemp "$defaults.XXXXXX") || return 1
+    WORDS=$(edited "$words" "$remove" "$add") awk \
+        '/^GRUB_CMDLINE_LINUX="/ { print "GRUB_CMDLINE_LINUX=\"" ENVIRON["WORDS"] "\""; next } { print }' \
+        "$defaults" > "$new" && chmod --reference="$defaults" "$new" && mv "$new" "$defaults" || { rm -f "$new"; return 1; }
+}
+
 # One verb with what it needs; --args and --remove-args may stand before or after it.
-action= subject= add= remove=
+action= subject= add= remove= no_settings=
 take() { [ -z "$action" ] || [ "$action" = "$1" ] || fail "--$action and --$1 cannot go together"; action=$1 subject=$2; }
 while [ $# -gt 0 ]; do
     word=$1
@@ -163,8 +176,7 @@ while [ $# -gt 0 ]; do
         --default-title) take default-title ;;
         --set-default=*) take set-default "$text" ;;
         --set-default-index=*) take set-default-index "$text" ;;
-        # this grubby never writes /etc/default/grub
-        --no-etc-grub-update) ;;
+        --no-etc-grub-update) no_settings=yes ;;
         --grub2 | --bls | --efi) ;;
         --version | -v) echo "grubby version 8.40 (kdumpkit's lab)"; exit 0 ;;
         *) fail "unknown option $word" ;;

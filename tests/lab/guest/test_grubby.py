@@ -62,6 +62,7 @@ def grubby(entries: Path, tmp_path: Path) -> Grubby:
         "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
         "GRUBBY_ENTRIES": str(entries),
         "GRUBBY_ENV": str(tmp_path / "grubenv"),
+        "GRUBBY_DEFAULTS": str(tmp_path / "default-grub"),
     }
 
     def run(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -105,6 +106,18 @@ def test_all_entries_get_a_word_and_the_shared_ones_are_changed_where_they_are(g
     assert options(entries, "6.1.0-9") == "$kernelopts"
     assert f"kernelopts={WORDS} crashkernel=192M\n" in grubenv(entries)
     assert grubby("--info=ALL").stdout.count("crashkernel=192M") == 2
+
+
+def test_settings_for_new_kernels_change_with_all_entries_unless_that_is_refused(grubby: Grubby, entries: Path) -> None:
+    settings = entries.parent / "default-grub"
+    settings.write_text('GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="crashkernel=auto quiet"\nGRUB_ENABLE_BLSCFG=true\n')
+    before = settings.read_text()
+    change = ("--remove-args=crashkernel", "--args=crashkernel=1G-4G:192M,4G-64G:256M")
+    grubby("--update-kernel=ALL", *change, "--no-etc-grub-update")
+    grubby("--update-kernel=DEFAULT", *change)
+    assert settings.read_text() == before
+    grubby("--update-kernel=ALL", *change)
+    assert settings.read_text() == before.replace("crashkernel=auto quiet", "quiet crashkernel=1G-4G:192M,4G-64G:256M")
 
 
 def test_one_entry_gets_words_of_its_own(grubby: Grubby, entries: Path) -> None:
