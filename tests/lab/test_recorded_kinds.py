@@ -68,3 +68,13 @@ def test_a_module_that_is_out_of_tree_and_unsigned_shows_as_taint(name: str) -> 
 def test_the_recordings_are_small() -> None:
     sizes = {path: path.stat().st_size for path in Path(KEPT).rglob("*") if path.is_file()}
     assert max(sizes.values()) < 200_000, max(sizes, key=lambda path: sizes[path])
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="on a quiet console no line of the capture kernel's start stands between the crash and its own panic, and "
+    "the log reader takes the second for the crash; time stamps that begin anew would tell",
+)
+def test_a_capture_kernel_that_dies_in_its_turn_is_not_what_the_machine_died_of() -> None:
+    found = read_crash_file(KEPT.parent / "capture-fails" / "console.txt").as_json()
+    assert [found[key] for key in ("kind", "rip_symbol", "rip_module", "comm")] == ["bug_on", "kdk_bug", MODULE, "sh"]
