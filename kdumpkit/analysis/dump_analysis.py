@@ -26,6 +26,8 @@ from kdumpkit.hosts.base import Host, Progress
 from kdumpkit.vmcore.completeness import Completeness, DumpState, read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command, parse_dumped_log
 from kdumpkit.vmcore.format import require_vmcore
+from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.unpack import Unpacked
 
 FORMAT = "kdumpkit analysis 1"
 _BANNER = re.compile(rb"Linux version [^\n]{1,400}")
@@ -53,11 +55,26 @@ def analyse_dump(
 ) -> DumpAnalysis:
     """Everything that can be told of a dump. ``here`` is this machine; nothing on it is changed but the symbols' cache.
 
+    A packed dump is unpacked to a file of its own first, which is removed at the end.
+
     Raises UsageError where a named file is not there, NotAVmcore where the file is no dump. Everything else that fails
     is a finding, and the rest is still told.
     """
     if not vmcore.exists():
         raise UsageError(f"{vmcore} is not there", f"ls -l {vmcore.parent}")
+    with unpacked_dump(vmcore) as (plain, unpacked):
+        return _analyse(plain, unpacked, here, vmlinux, debuginfod, say, progress)
+
+
+def _analyse(
+    vmcore: Path,
+    unpacked: Unpacked | None,
+    here: Host,
+    vmlinux: Path | None,
+    debuginfod: str | None,
+    say: Callable[[str], None],
+    progress: Progress | None,
+) -> DumpAnalysis:
     found = read_completeness(vmcore)
     require_vmcore(found.header, vmcore.name)
     findings = [_judge_completeness(found)]
@@ -82,7 +99,7 @@ def analyse_dump(
     document = {
         "format": FORMAT,
         "file": vmcore.name,
-        "dump": _dump_values(found, raw),
+        "dump": _dump_values(found, raw) | {"unpacked": None if unpacked is None else unpacked.reason},
         **crash_document(log, read_excerpt(lines, log), report),
         "symbols": symbols.as_json(),
         "drgn": raw.get("drgn"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import gzip
 import json
 import subprocess
 import sys
@@ -189,6 +190,16 @@ def test_what_is_no_dump_is_said_in_one_sentence(content: bytes, said: str, tmp_
     status, document = analysed(path)
     assert (status, document["status"], document["file"]) == (1, "FAIL", "vmcore")
     assert said in document["error"]["message"]
+
+
+def test_a_packed_dump_is_unpacked_by_content_and_told_like_any_other(tmp_path: Path) -> None:
+    plain = write_dump(tmp_path / "dump.1")
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    (status, document), (as_plain, its) = analysed(packed), analysed(plain)
+    assert (status, document["crash"], document["cause"]) == (as_plain, its["crash"], its["cause"])
+    assert "gzip" in document["dump"]["unpacked"]
+    assert its["dump"]["unpacked"] is None
 
 
 def test_a_dump_that_is_cut_off_still_tells_what_it_has(tmp_path: Path) -> None:
