@@ -25,7 +25,7 @@ from kdumpkit.lab.crash_kinds import CrashKind, dump_differences, find_kind, log
 
 KEPT = Path(__file__).resolve().parent / "crash-kinds"
 #: of the log reader's answer: what the command promises, and what tells why
-LOG_KEYS = (*NO_CRASH, "severity", "title", "fault_address", "bug_at")
+LOG_KEYS = (*NO_CRASH, "severity", "title", "bug_at")
 _LINES_BEFORE = 3
 
 
