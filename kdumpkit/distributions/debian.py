@@ -65,6 +65,8 @@ class Debian(Distribution):
     ids: ClassVar[frozenset[str]] = frozenset({"debian", "ubuntu"})
     support: ClassVar[tuple[Support, ...]] = (
         Support("Debian 12, x86_64", "BIOS, GRUB, root on a partition", Proof.CRASHED, "debian"),
+        Support("Debian 12, x86_64", "UEFI, GRUB", Proof.CRASHED, "debian-uefi", "Secure Boot and shim"),
+        Support("Debian 12, x86_64", "BIOS, GRUB, root on LVM", Proof.CRASHED, "debian-lvm"),
         Support("Ubuntu 24.04, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "ubuntu-24.04", CHECKS_ONLY),
         Support("Ubuntu 26.04, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "ubuntu-26.04", CHECKS_ONLY),
     )

@@ -34,7 +34,7 @@ from kdumpkit.distributions.el_crashkernel import default_rule, extras_from, is_
 from kdumpkit.distributions.el_dumps import parse_el_listing
 from kdumpkit.distributions.el_kexec import el_capture_files, el_kexec_load
 from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
-from kdumpkit.distributions.support import Proof, Support
+from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.kdump_settings import KdumpSettings
@@ -48,7 +48,8 @@ _PLATFORM = re.compile(r"platform:(el|f|al)([0-9]+)")
 _LIKE_EL = frozenset({"rhel", "centos", "ol", "almalinux", "rocky"})
 
 
-_UNCRASHED = "checks only; no such host was changed or crashed"
+#: what is real in these machines of the lab is told in their flavours
+_LAB = "Enterprise Linux's own kernel, dracut, kdumpctl and grubby: the lab has Debian's and its own"
 
 
 class EnterpriseLinux(Distribution):
@@ -57,28 +58,32 @@ class EnterpriseLinux(Distribution):
     family: ClassVar[str] = "enterprise linux"
     ids: ClassVar[frozenset[str]] = frozenset({"rhel", "centos", "fedora", "ol", "amzn"})
     support: ClassVar[tuple[Support, ...]] = (
-        Support("CentOS 7, x86_64", "BIOS, grub2-mkconfig, root on LVM", Proof.DOCUMENTS, "centos-7/check", _UNCRASHED),
+        Support("laid out like CentOS 7, x86_64", "BIOS, grub2-mkconfig", Proof.CRASHED, "el", _LAB),
+        Support("laid out like an EL 9, x86_64", "BIOS, boot entries, grubby", Proof.CRASHED, "el-bls", _LAB),
         Support(
-            "RHEL 8.10, x86_64", "UEFI, boot entries with kernelopts, LVM", Proof.DOCUMENTS, "rhel-8/auto", _UNCRASHED
+            "CentOS 7, x86_64", "BIOS, grub2-mkconfig, root on LVM", Proof.DOCUMENTS, "centos-7/check", CHECKS_ONLY
+        ),
+        Support(
+            "RHEL 8.10, x86_64", "UEFI, boot entries with kernelopts, LVM", Proof.DOCUMENTS, "rhel-8/auto", CHECKS_ONLY
         ),
         Support(
             "RHEL 9.4, x86_64",
             "UEFI, boot entries, LVM",
             Proof.DOCUMENTS,
             "rhel-9/bls-without-crashkernel",
-            _UNCRASHED,
+            CHECKS_ONLY,
         ),
         Support(
             "AlmaLinux 9.4, x86_64",
             "UEFI, boot entries, LVM, lockdown",
             Proof.DOCUMENTS,
             "almalinux-9/check",
-            _UNCRASHED,
+            CHECKS_ONLY,
         ),
         Support(
-            "Rocky Linux 10.0, x86_64", "UEFI, boot entries, LVM", Proof.DOCUMENTS, "rocky-10/ssh-target", _UNCRASHED
+            "Rocky Linux 10.0, x86_64", "UEFI, boot entries, LVM", Proof.DOCUMENTS, "rocky-10/ssh-target", CHECKS_ONLY
         ),
-        Support("Fedora 41, x86_64", "UEFI, boot entries, btrfs", Proof.DOCUMENTS, "fedora-41/check", _UNCRASHED),
+        Support("Fedora 41, x86_64", "UEFI, boot entries, btrfs", Proof.DOCUMENTS, "fedora-41/check", CHECKS_ONLY),
     )
 
     @property

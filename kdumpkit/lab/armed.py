@@ -24,14 +24,10 @@ from kdumpkit.lab.recipe import load_flavour
 from kdumpkit.lab.ssh_access import console_tail
 
 # kdump-tools' own file below /etc/default/grub.d asks for the reservation; update-grub brings it into grub.cfg.
-# no_timer_check: where the building machine is busy, an emulated timer is late, and the kernel, the capture kernel too,
-# panics early in its boot with "IO-APIC + timer doesn't work!".
 _ARM = """\
 set -eu
 apt-get install --yes --no-install-recommends makedumpfile
-sed -i 's/^GRUB_CMDLINE_LINUX="/&no_timer_check /' /etc/default/grub
 update-grub
-grep -q no_timer_check /boot/grub/grub.cfg
 grep -q crashkernel= /boot/grub/grub.cfg
 sync
 """

@@ -85,7 +85,7 @@ def test_a_new_dump_of_another_crash_is_not_the_dump_of_this_test(host: Folder, 
 )
 def test_a_crash_that_opened_nothing_is_an_error_whatever_its_exit_status(said: bytes) -> None:
     """The crash utility ends with 0 after garbage, and breaks on new kernels; its exit status tells nothing."""
-    with pytest.raises(VmcoreError, match="crash did not open the dump"):
+    with pytest.raises(VmcoreError, match=r"crash (did not open the dump|does not know this kernel)"):
         parse_crash_output(said)
 
 

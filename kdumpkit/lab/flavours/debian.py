@@ -10,6 +10,8 @@ What is the lab's own and not Debian's default, and why:
   be wrong, and "most" takes GRUB seconds to read under emulation.
 * ``latest_sysctls-<kernel>`` stands beside the kdump initrd. Without it kdump-tools 1.8 builds that initrd again
   at its first load, which takes 90 s under emulation.
+* ``no_timer_check``: where the building machine is busy an emulated timer is late, and the kernel, the capture kernel
+  too, would panic early in its boot with "IO-APIC + timer doesn't work!".
 * ``LOAD_KEXEC=false``: otherwise ``reboot`` may jump past GRUB and miss a new ``crashkernel=``.
 * makedumpfile is left out: kdump-tools 1.8 only recommends it, so that a host without it is a real find.
 * grub.cfg is generated before kdump-tools is there: the first boot has no reservation.
@@ -113,7 +115,7 @@ GRUB_DEFAULT=0
 GRUB_TIMEOUT=0
 GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`
 GRUB_CMDLINE_LINUX_DEFAULT="quiet"
-GRUB_CMDLINE_LINUX="console=ttyS0,115200 net.ifnames=0"
+GRUB_CMDLINE_LINUX="console=ttyS0,115200 net.ifnames=0 no_timer_check"
 GRUB_TERMINAL=serial
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 """
