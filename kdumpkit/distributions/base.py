@@ -49,8 +49,9 @@ class Distribution(ABC):
 
     @property
     def name(self) -> str:
-        """What the system calls itself; its ID where it has no PRETTY_NAME."""
-        return self.os_release.pretty_name or self.os_release.id
+        """What the system calls itself, with its variant; its ID where it has no PRETTY_NAME."""
+        name, variant = self.os_release.pretty_name or self.os_release.id, self.os_release.variant
+        return f"{name} ({variant})" if variant and variant not in name else name
 
     # Packages
 

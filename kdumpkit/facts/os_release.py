@@ -28,6 +28,8 @@ class OsRelease:
     records: tuple[int, ...] = ()
     #: ``platform:el9``, ``platform:f41``: what packages are built for; not set before EL 8
     platform_id: str | None = None
+    #: what sets it apart from others of its name, such as "Server Edition"
+    variant: str | None = None
 
 
 def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
@@ -57,6 +59,7 @@ def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
         pretty_name=values.get("PRETTY_NAME"),
         records=records,
         platform_id=values.get("PLATFORM_ID"),
+        variant=values.get("VARIANT"),
     )
 
 

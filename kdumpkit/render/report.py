@@ -130,6 +130,7 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("dump", str(values.get("analysed_path", ""))),
         ("format", str(vmcore.get("described") or "")),
         ("sha256", str(values.get("dump_sha256") or "")),
+        *_cause_rows(values.get("cause"), values.get("signature")),
         ("kind", str(crash["kind"])),
         ("panic message", str(crash["panic_reason"] or "")),
         ("crashed task", f"{crash['comm']} (pid {crash['pid']}) on CPU {crash['cpu']}" if crash["comm"] else ""),
@@ -139,6 +140,13 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("symbols", str(values.get("vmlinux") or "none of this build: read from the log alone")),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _cause_rows(cause: dict[str, Any] | None, signature: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not cause:
+        return []
+    rows = [("cause", f"{cause['sentence']} ({cause['confidence']})")]
+    return [*rows, ("signature", f"{signature['hash']}: {signature['title']}")] if signature else rows
 
 
 def _figures(run_dir: Path, stages: Sequence[str]) -> list[dict[str, str]]:

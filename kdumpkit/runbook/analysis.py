@@ -263,8 +263,8 @@ class Analysis(Stage):
         found = explain(self._log, self._excerpt, self._report) if self._log is not None else None
         if found is None:
             return StepReport("Cause", conclusion="no log with a crash was read, so no cause is named")
-        report, cause = found
-        self.keep(cause=cause.as_json())
+        report, cause, signature = found
+        self.keep(cause=cause.as_json(), signature=signature.as_json())
         return report
 
     @step

@@ -9,7 +9,7 @@ from kdumpkit.analysis.log.excerpt import Excerpt
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log_timeline import log_timeline
 from kdumpkit.analysis.sections.table import table_text
-from kdumpkit.analysis.signature import find_signature
+from kdumpkit.analysis.signature import Signature, find_signature
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.runbook.step import Figure, StepReport, Verbatim
 
@@ -17,7 +17,7 @@ from kdumpkit.runbook.step import Figure, StepReport, Verbatim
 _TOLD_ELSEWHERE = frozenset({"The log's end", "The crashed task"})
 
 
-def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tuple[StepReport, Cause] | None:
+def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tuple[StepReport, Cause, Signature] | None:
     """The cause with what it rests on and what to do next; None where the log shows no crash.
 
     ``report`` is drgn's; None where there were no symbols, and the log alone is asked.
@@ -45,7 +45,7 @@ def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tupl
         texts.append(Verbatim("next steps", next_steps))
     status = Status.WARN if cause.confidence is Confidence.UNKNOWN else Status.PASS
     finding = Finding("analysis.cause", status, cause.sentence)
-    return StepReport("Cause", facts=facts, findings=(finding,), texts=tuple(texts)), cause
+    return StepReport("Cause", facts=facts, findings=(finding,), texts=tuple(texts)), cause, signature
 
 
 def show_sections(report: CrashReport) -> StepReport:

@@ -56,6 +56,7 @@ class Prerequisites(ChangingStage):
             ("firmware", firmware.sentence() if isinstance(firmware, Unknown) else str(firmware.kind)),
             ("boot id", boot.sentence() if isinstance(boot, Unknown) else boot.boot_id),
         ]
+        self.keep(system=f"{self.distribution.name}, kernel {self.uname.release} {self.uname.machine}")
         family = self.distribution.family
         if self.distribution.supported:
             reason = f"{self.distribution.name} is of the {family} family, which the kit knows"
