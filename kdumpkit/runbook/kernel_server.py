@@ -9,6 +9,7 @@ notebook only, so that no notebook can leave anything behind for the next.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -16,6 +17,9 @@ import signal
 import socket
 import sys
 from typing import Any, NoReturn
+
+#: from <linux/prctl.h>
+_PR_SET_PDEATHSIG = 1
 
 
 def serve(channel: socket.socket) -> None:
@@ -65,8 +69,15 @@ def _import_what_notebooks_use() -> None:
     import kdumpkit.runbook.all_stages  # noqa: F401
 
 
+def _end_with_the_server() -> None:
+    # whatever ends the server, a signal included, no kernel stays behind; prctl(2), Linux only
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _become_kernel(start: dict[str, Any]) -> NoReturn:
     os.setsid()
+    _end_with_the_server()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

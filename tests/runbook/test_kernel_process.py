@@ -69,3 +69,25 @@ def test_the_environment_of_a_live_stage_and_of_a_replay(tmp_path: Path, monkeyp
     replay = kernel_environment(tmp_path, replay_dir=tmp_path)
     assert replay[ENV_REPLAY] == str(tmp_path)
     assert ENV_LOGINS not in replay
+
+
+def test_no_kernel_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
+    with warm_kernels() as server:
+        ahead = KernelsAhead(server, tmp_path)
+        ahead.begin("one", dict(os.environ))
+        kernel = ahead.take("one", dict(os.environ))
+        assert said(kernel, "print('up')") == "up\n"
+        server._process.kill()
+        server._process.wait()
+        deadline = time.monotonic() + 5
+        while _runs(kernel.pid):
+            assert time.monotonic() < deadline, "a kernel outlives its server"
+            time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    # nobody may be there to collect it: a zombie does not run
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
