@@ -4,7 +4,7 @@
     benchmarks/lab_ratio.py [ROUNDS]
 
 The bare steps: install the same packages, set crashkernel=, update-grub, reboot, wait for another boot id, enable, stop
-and start the service, sysrq-c, wait again, copy the dump and compare digests, open it with drgn and, where it is
+and start the service, ask how large a dump would be, sysrq-c, wait again, copy the dump and compare digests, open it with drgn and, where it is
 installed, with crash. Both sides begin with a machine that was just started and answers. Prints seconds and the ratio
 (goal 1.05). Each side's load average stands beside its seconds: the guest is emulated where there is no KVM, and two
 sides under different loads cannot be compared.
@@ -73,6 +73,7 @@ class Bare:
         self.run("grep -o 'crashkernel=[^ ]*' /proc/cmdline; grep -i crash /proc/iomem")
         self.run("systemctl enable kdump-tools; systemctl stop kdump-tools && cat /sys/kernel/kexec_crash_loaded")
         self.run("systemctl start kdump-tools && grep 1 /sys/kernel/kexec_crash_loaded")
+        self.run("makedumpfile --mem-usage /proc/kcore")
         old = self.run(boot)
         self.run("setsid sh -c 'sleep 1; echo c > /proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &")
         self.wait_for_new_boot(old)
