@@ -4,10 +4,10 @@
     benchmarks/lab_ratio.py [ROUNDS]
 
 The bare steps: install the same packages, set crashkernel=, update-grub, reboot, wait for another boot id, enable, stop
-and start the service, ask how large a dump would be, sysrq-c, wait again, copy the dump and compare digests, open it with drgn and, where it is
-installed, with crash. Both sides begin with a machine that was just started and answers. Prints seconds and the ratio
-(goal 1.05). Each side's load average stands beside its seconds: the guest is emulated where there is no KVM, and two
-sides under different loads cannot be compared.
+and start the service, ask how large a dump would be, sysrq-c, wait again, copy the dump and compare digests, open it
+with drgn and, where it is installed, with crash. Both sides begin with a machine that was just started and answers.
+Prints seconds and the ratio (goal 1.05). Each side's load average stands beside its seconds: the guest is emulated
+where there is no KVM, and two sides under different loads cannot be compared.
 """
 
 from __future__ import annotations
