@@ -61,7 +61,8 @@ test-faults: $(STAMP)
 # every kind of lab machine, one after the other; one alone: make test-flavours FLAVOUR=el-bls
 test-flavours: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; [lab.install_requirements(print, flavour=lab.load_flavour(f)) for f in lab.flavour_names()]'
-	KDUMPKIT_REQUIRE=lab $(BIN)/python -m pytest tests/lab/test_flavours.py $(if $(FLAVOUR),-k $(FLAVOUR))
+	KDUMPKIT_REQUIRE=lab KDUMPKIT_FLAVOURS=$(if $(FLAVOUR),$(FLAVOUR),el,el-bls,debian-uefi,debian-lvm) \
+	  $(BIN)/python -m pytest tests/lab/test_flavour_runs.py tests/lab/test_flavours.py $(if $(FLAVOUR),-k $(FLAVOUR))
 
 test-kinds: $(STAMP)
 	KDUMPKIT_REQUIRE=kinds $(BIN)/python -m pytest -m kinds
@@ -71,6 +72,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/log_reader.py
 	$(BIN)/python benchmarks/lab_ratio.py
 	$(BIN)/python benchmarks/drgn_report.py
+	$(BIN)/python benchmarks/lab_flavours.py
 
 support: $(STAMP)
 	$(BIN)/python tests/distributions/test_support.py
