@@ -276,7 +276,8 @@ def test_wrong_use_starts_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(lab, "install_requirements", lambda _: pytest.fail("it went on"))
     with pytest.raises(UsageError, match="is there already"):
         lab_crash.crash_once("gpf", cache)
-    done = kdumpkit("lab", "crash", "--kind", "nonsense", cwd=cache)
+    # not below the cache, whose folder `kdumpkit` would stand before the package
+    done = kdumpkit("lab", "crash", "--kind", "nonsense", cwd=cache.parent)
     assert done.returncode == 2
     assert "use one of: sysrq, null_deref" in done.stderr
     assert "Traceback" not in done.stderr
