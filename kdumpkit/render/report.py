@@ -145,7 +145,7 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
 def _cause_rows(cause: dict[str, Any] | None, signature: dict[str, Any] | None) -> list[tuple[str, str]]:
     if not cause:
         return []
-    rows = [("cause", f"{cause['sentence']} ({cause['confidence']})")]
+    rows = [("cause", f"{str(cause['sentence']).rstrip('.')} ({cause['confidence']})")]
     return [*rows, ("signature", f"{signature['hash']}: {signature['title']}")] if signature else rows
 
 
