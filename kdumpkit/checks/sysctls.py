@@ -92,8 +92,8 @@ def _panic_on_oops(sysctls: PanicSysctls) -> Finding:
         return unknown_finding(id, "whether an oops becomes a panic", value)
     if value == 0:
         reason = (
-            "kernel.panic_on_oops is 0: a kernel that oopses limps on and leaves no dump (Debian's and SUSE's kdump set 1 "
-            "as they load)."
+            "kernel.panic_on_oops is 0: a kernel that oopses limps on and leaves no dump "
+            "(Debian's and SUSE's kdump set 1 as they load)."
         )
         return Finding(id, Status.WARN, reason, _set("kernel.panic_on_oops = 1"), sysctls.records)
     return Finding(id, Status.PASS, f"kernel.panic_on_oops is {value}: an oops becomes a panic.", "", sysctls.records)
