@@ -8,8 +8,7 @@ from enum import StrEnum
 from kdumpkit.errors import ParseError
 from kdumpkit.facts.reading import Files, from_state, record_numbers, records_of
 from kdumpkit.facts.unknown import Unknown, Why
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import Absent, read_files
+from kdumpkit.hosts.files import Absent
 
 
 class FirmwareKind(StrEnum):
@@ -66,8 +65,3 @@ def _switch(files: Files, prefix: str) -> bool | Unknown:
     if state is None:
         return Unknown(path, Why.ABSENT)
     return from_state(state, lambda data: parse_efi_switch(data, path))
-
-
-def read_firmware(host: Host) -> Firmware | Unknown:
-    """The firmware by one command."""
-    return firmware_from(read_files(host, PATHS, max_bytes=4096))

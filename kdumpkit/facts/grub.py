@@ -147,7 +147,3 @@ def grub_environment_from(files: Files) -> GrubEnvironment | Unknown:
 
 def read_grub_defaults(host: Host) -> GrubDefaults | Unknown:
     return grub_defaults_from(read_files(host, PATHS, max_bytes=1 << 20))
-
-
-def read_grub_environment(host: Host) -> GrubEnvironment | Unknown:
-    return grub_environment_from(read_files(host, ENVIRONMENTS, max_bytes=1 << 16))

@@ -12,8 +12,7 @@ from kdumpkit.facts.grub import GrubEnvironment
 from kdumpkit.facts.reading import Files, first_present, record_numbers
 from kdumpkit.facts.text import decoded
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import FileContent, read_files
+from kdumpkit.hosts.files import FileContent
 
 PATHS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 
@@ -264,8 +263,3 @@ def grub_config_from(files: Files) -> GrubConfig | Unknown:
         return parse_grub_cfg(file.data, file.path, record_numbers(file.record))
 
     return first_present(files, PATHS, parse)
-
-
-def read_grub_config(host: Host) -> GrubConfig | Unknown:
-    """The generated menu by one command."""
-    return grub_config_from(read_files(host, PATHS, max_bytes=1 << 20))

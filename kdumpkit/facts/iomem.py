@@ -9,8 +9,6 @@ from kdumpkit.errors import ParseError
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.text import decoded, excerpt
 from kdumpkit.facts.unknown import Unknown, Why
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 PATH = "/proc/iomem"
 
@@ -84,7 +82,3 @@ def parse_iomem(data: bytes, records: tuple[int, ...] = ()) -> Iomem | Unknown:
 def iomem_from(files: Files) -> Iomem | Unknown:
     """The memory map out of files that were read."""
     return from_file(files, PATH, lambda data: parse_iomem(data, record_numbers(files[PATH].record)))
-
-
-def read_iomem(host: Host) -> Iomem | Unknown:
-    return iomem_from(read_files(host, [PATH], max_bytes=1 << 20))

@@ -9,8 +9,6 @@ from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings, Setting
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.shell_assignments import Assignment, BrokenLine, Piece, ShellAssignments, parse_shell_assignments
 from kdumpkit.facts.unknown import Unknown, Why
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 PATH = "/etc/default/kdump-tools"
 
@@ -105,10 +103,6 @@ def _masked(assignment: Assignment) -> Assignment:
 def kdump_tools_from(files: Files) -> KdumpToolsSettings | Unknown:
     """The settings out of files that were read."""
     return from_file(files, PATH, lambda data: parse_kdump_tools(data, record_numbers(files[PATH].record)))
-
-
-def read_kdump_tools(host: Host) -> KdumpToolsSettings | Unknown:
-    return kdump_tools_from(read_files(host, [PATH], max_bytes=1 << 18))
 
 
 def kdump_tools_settings(found: KdumpToolsSettings) -> KdumpSettings:

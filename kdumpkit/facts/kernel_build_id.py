@@ -12,7 +12,6 @@ from kdumpkit.errors import ParseError
 from kdumpkit.facts.reading import Files, ask, from_file, record_numbers
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 NOTES = "/sys/kernel/notes"
 
@@ -153,11 +152,6 @@ def build_id_of_local_file(path: Path) -> KernelBuildId:
 def kernel_build_id_from(files: Files) -> KernelBuildId | Unknown:
     """The running kernel's build id out of files that were read."""
     return from_file(files, NOTES, lambda data: parse_kernel_notes(data, record_numbers(files[NOTES].record)))
-
-
-def read_kernel_build_id(host: Host) -> KernelBuildId | Unknown:
-    """The build id of the running kernel."""
-    return kernel_build_id_from(read_files(host, [NOTES], max_bytes=1 << 20, as_root=False))
 
 
 def read_file_build_id(host: Host, path: str) -> KernelBuildId | Unknown:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.text import decoded
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 PATH = "/proc/cmdline"
 
@@ -92,7 +90,3 @@ def parse_kernel_command_line(data: bytes, records: tuple[int, ...] = ()) -> Ker
 def kernel_command_line_from(files: Files) -> KernelCommandLine | Unknown:
     """The command line out of files that were read."""
     return from_file(files, PATH, lambda data: parse_kernel_command_line(data, record_numbers(files[PATH].record)))
-
-
-def read_kernel_command_line(host: Host) -> KernelCommandLine | Unknown:
-    return kernel_command_line_from(read_files(host, [PATH], max_bytes=65536, as_root=False))

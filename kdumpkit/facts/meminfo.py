@@ -9,8 +9,6 @@ from kdumpkit.errors import ParseError
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.text import decoded
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 PATH = "/proc/meminfo"
 
@@ -63,7 +61,3 @@ def parse_meminfo(data: bytes, records: tuple[int, ...] = ()) -> Meminfo:
 def meminfo_from(files: Files) -> Meminfo | Unknown:
     """Sizes of memory out of files that were read."""
     return from_file(files, PATH, lambda data: parse_meminfo(data, record_numbers(files[PATH].record)))
-
-
-def read_meminfo(host: Host) -> Meminfo | Unknown:
-    return meminfo_from(read_files(host, [PATH], max_bytes=65536, as_root=False))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from kdumpkit.facts.reading import Files, from_file, record_numbers, records_of
 from kdumpkit.facts.text import parse_number
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,3 @@ def panic_sysctls_from(files: Files) -> PanicSysctls:
     }
     asked = record_numbers(*(files[path].record for path in PATHS if path in files))
     return PanicSysctls(**values, records=record_numbers(*asked, *records_of(*values.values())))
-
-
-def read_panic_sysctls(host: Host) -> PanicSysctls:
-    """The panic sysctls by one command."""
-    return panic_sysctls_from(read_files(host, PATHS, max_bytes=4096))

@@ -44,14 +44,6 @@ def parse_dumped_log(result: CommandResult) -> bytes:
     )
 
 
-def makedumpfile_log_command(vmcore: str, out: str, timeout_s: float = 300) -> Command:
-    """As :func:`dump_log_command`, on a host that has makedumpfile and not kdumpkit.
-
-    makedumpfile 1.7.2 refuses a flattened file here ("Can't get valid ehdr"); that one must be put together first.
-    """
-    return Command(("makedumpfile", "--dump-dmesg", "-f", vmcore, out), timeout_s=timeout_s, as_root=True)
-
-
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kdumpkit.vmcore.dmesg VMCORE\n")
