@@ -26,7 +26,7 @@ def record(flavour: str, situation: str) -> Path:
     kept = HERE / SYSTEMS.get(flavour, flavour) / situation
     with tempfile.TemporaryDirectory() as temporary:
         kdumpkit = [str(Path(sys.executable).parent / "kdumpkit"), "lab", "run"]
-        argv = [*kdumpkit, "--mode", MODES[situation]]
+        argv = [*kdumpkit, "--flavour", flavour, "--mode", MODES[situation]]
         # a machine that was never prepared fails its checks, and is recorded all the same
         subprocess.run(argv, cwd=temporary, check=situation == "panic-test")
         (run,) = (found.parent for found in Path(temporary).glob("evidence/*/*/transcript.jsonl"))
