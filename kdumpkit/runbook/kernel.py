@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
@@ -51,12 +54,44 @@ class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]
         return info
 
 
+class PromptClient(AsyncKernelClient):  # type: ignore[misc]
+    """Ready as soon as the kernel was heard on both channels.
+
+    jupyter_client's own wait goes on until nothing was heard for 0.2 s, so that no old message is left; nbclient looks
+    at the number of the request in each message, and so needs no silence.
+    """
+
+    #: how long an answer is waited for before it is asked for again: a message can be sent before we have subscribed
+    ask_again_s = 0.05
+    #: how long a silent kernel is taken to be starting
+    alive_after_s = 2.0
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers and what it publishes is heard; RuntimeError after ``timeout`` seconds."""
+        began = time.monotonic()
+        answered = heard = False
+        while not (answered and heard):
+            self.kernel_info()
+            try:
+                answered = (await self.get_shell_msg(timeout=self.ask_again_s))["msg_type"] == "kernel_info_reply"
+                await self.get_iopub_msg(timeout=self.ask_again_s)
+                heard = True
+            except Empty:
+                waited_s = time.monotonic() - began
+                # asked late, for the process that knows has the imports of later kernels to do
+                if waited_s > self.alive_after_s and not await self.is_alive():
+                    raise RuntimeError("the kernel died before it answered") from None
+                if timeout is not None and waited_s > timeout:
+                    raise RuntimeError(f"the kernel did not answer within {timeout:.0f} s") from None
+
+
 def kernel_manager_class(server: KernelServer, started: StartedKernel) -> type[AsyncKernelManager]:
     """The manager class for that one kernel of ``server``."""
 
     class ForkedKernelManager(AsyncKernelManager):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
+            self.client_factory = PromptClient
             self.connection_file = str(started.connection_file)
             self.load_connection_file()
             self._connection_file_written = True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import os
@@ -24,9 +25,7 @@ _PR_SET_PDEATHSIG = 1
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other end closes."""
-    _import_what_notebooks_use()
-    # what is imported by now is never collected, so the pages stay shared with the forks
-    gc.freeze()
+    _import_for_the_first_kernel()
     ended: dict[int, int] = {}
     running: set[int] = set()
     with channel, channel.makefile("rwb") as stream:
@@ -50,23 +49,34 @@ def serve(channel: socket.socket) -> None:
                 answer = {"exit_status": ended.get(asked, None if asked in running else 0)}
             stream.write(json.dumps(answer).encode() + b"\n")
             stream.flush()
+            _import_for_the_others()
     for pid in running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
 
-def _import_what_notebooks_use() -> None:
+def _import_for_the_first_kernel() -> None:
     # a kernel without a front end has no use for a debugger, which is half of a kernel's own start
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     import ipykernel.ipkernel
     import ipykernel.kernelapp  # noqa: F401
+
+    import kdumpkit.render.cell
+    import kdumpkit.runbook.prerequisites  # noqa: F401
+
+
+@functools.cache
+def _import_for_the_others() -> None:
+    # a run waits for its first kernel, and works with that one while these are imported
     import matplotlib.backends.backend_agg
     import matplotlib.figure
     import matplotlib.font_manager  # noqa: F401
 
-    import kdumpkit.render.cell
     import kdumpkit.render.figures
     import kdumpkit.runbook.all_stages  # noqa: F401
+
+    # what is imported by now is never collected, so the pages stay shared with the forks
+    gc.freeze()
 
 
 def _end_with_the_server() -> None:

@@ -23,11 +23,10 @@ from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import FileContent, read_files
 from kdumpkit.runbook.earlier_runs import source_of_rollback
+from kdumpkit.runbook.session import ROLLBACK_STAGES
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, plan_as_json
 
-#: the stages that change files or services, in the order in which they are taken back
-ROLLBACK_STAGES = ("04-kexec-load", "02-grub-crashkernel", "01-prerequisites")
 #: a file that is larger is none that the kit changes
 _MAX_BYTES = 4 << 20
 _ID = "rollback.taken_back"

@@ -34,8 +34,8 @@ from kdumpkit.hosts.ssh_keeper import LoginKeeper
 from kdumpkit.parameters import FIELDS, Parameters
 from kdumpkit.runbook.kernel_process import KernelsAhead, kernel_environment, warm_kernels
 from kdumpkit.runbook.lock import lock_here
-from kdumpkit.runbook.rollback import ROLLBACK_STAGES
 from kdumpkit.runbook.session import (
+    ROLLBACK_STAGES,
     STAGES,
     check_evidence_dir,
     evidence_root,

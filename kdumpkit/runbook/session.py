@@ -41,6 +41,8 @@ STAGES = (
     "05-panic-test",
     "06-analysis",
 )
+#: the stages that change files or services, in the order in which ``mode: rollback`` takes them back
+ROLLBACK_STAGES = ("04-kexec-load", "02-grub-crashkernel", "01-prerequisites")
 
 ENV_RUN_DIR = "KDUMPKIT_RUN_DIR"
 ENV_REPLAY = "KDUMPKIT_REPLAY"
