@@ -47,7 +47,7 @@ def wait_until(
     poll: Callable[[], T | None],
     clock: Clock,
     deadline_s: float,
-    interval_s: float,
+    interval_s: float | Callable[[float], float],
     on_progress: OnProgress | None = None,
     *,
     at_end: Callable[[float], KdumpkitError],
@@ -55,8 +55,9 @@ def wait_until(
 ) -> T:
     """The first answer of ``poll`` that is not None.
 
-    ``poll`` is asked at once and then every ``interval_s`` seconds, a last time when ``deadline_s`` has passed; then
-    what ``at_end`` makes of the elapsed seconds is raised. What ``poll`` raises is not caught.
+    ``poll`` is asked at once and then every ``interval_s`` seconds (or what that makes of the elapsed ones), a last
+    time when ``deadline_s`` has passed; then what ``at_end`` makes of the elapsed seconds is raised. What ``poll``
+    raises is not caught.
     """
     started = clock.now()
     while True:
@@ -68,7 +69,17 @@ def wait_until(
             on_progress(Progress(elapsed, deadline_s, seen()))
         if elapsed >= deadline_s:
             raise at_end(elapsed)
-        clock.sleep(min(interval_s, deadline_s - elapsed))
+        pause_s = interval_s(elapsed) if callable(interval_s) else interval_s
+        clock.sleep(min(pause_s, deadline_s - elapsed))
+
+
+def pause_while_away_s(elapsed_s: float) -> float:
+    """Seconds between two looks at a host that is away: 1 % of what has passed, from a quarter to two seconds.
+
+    So that looking seldom adds no more than that to any wait, and a server that needs ten minutes for its firmware
+    is not asked a thousand times.
+    """
+    return min(2.0, max(0.25, elapsed_s / 100))
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ def wait_for_new_boot(
     deadline_s: float,
     on_progress: OnProgress | None = None,
     *,
-    interval_s: float = 2.0,
+    interval_s: float | Callable[[float], float] = pause_while_away_s,
     is_capture: Callable[[BootSighting], bool] = is_capture_kernel,
     host: str = "the host",
 ) -> BootReturn:

@@ -1,4 +1,4 @@
-"""Which boot of which machine this is: boot id, uptime, machine id."""
+"""Which boot of which machine this is: boot id, uptime, machine id, the name that it gives itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from kdumpkit.hosts.files import read_files
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 UPTIME = "/proc/uptime"
 MACHINE_ID = "/etc/machine-id"
-PATHS = (BOOT_ID, UPTIME, MACHINE_ID)
+#: what ``uname -n`` says: sysctl/kernel.rst, hostname
+NODENAME = "/proc/sys/kernel/hostname"
+PATHS = (BOOT_ID, UPTIME, MACHINE_ID, NODENAME)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class BootIdentity:
     boot_id: str
     uptime_s: float | Unknown
     machine_id: str | Unknown
+    nodename: str | Unknown
     records: tuple[int, ...] = ()
 
 
@@ -58,6 +61,14 @@ def parse_machine_id(data: bytes) -> str:
     return text
 
 
+def parse_nodename(data: bytes) -> str:
+    """One word. Raises ParseError, also for the kernel's ``(none)``, which nobody has named."""
+    text = decoded(data, NODENAME).removesuffix("\n")
+    if not text or text == "(none)" or any(ch.isspace() for ch in text):
+        raise ParseError(f"{NODENAME}: {excerpt(text)} is not a name")
+    return text
+
+
 def boot_identity_from(files: Files) -> BootIdentity | Unknown:
     """The identity of this boot out of files that were read; Unknown where the boot id itself is."""
     boot_id = from_file(files, BOOT_ID, parse_boot_id)
@@ -65,8 +76,10 @@ def boot_identity_from(files: Files) -> BootIdentity | Unknown:
         return boot_id
     uptime_s = from_file(files, UPTIME, parse_uptime)
     machine_id = from_file(files, MACHINE_ID, parse_machine_id)
+    nodename = from_file(files, NODENAME, parse_nodename)
     asked = record_numbers(*(files[path].record for path in PATHS if path in files))
-    return BootIdentity(boot_id, uptime_s, machine_id, record_numbers(*asked, *records_of(uptime_s, machine_id)))
+    records = record_numbers(*asked, *records_of(uptime_s, machine_id, nodename))
+    return BootIdentity(boot_id, uptime_s, machine_id, nodename, records)
 
 
 def read_boot_identity(host: Host) -> BootIdentity | Unknown:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from kdumpkit.command import Command, CommandResult, command
 from kdumpkit.errors import CommandTimeout, ParseError
@@ -118,17 +120,25 @@ def memory_usage_command(*, timeout_s: float = 120.0) -> Command:
     return command("makedumpfile", "--mem-usage", KCORE, timeout_s=timeout_s, as_root=True)
 
 
-def read_memory_usage(host: Host, kexec_crash: KexecCrash, *, timeout_s: float = 120.0) -> MemoryUsage | Unknown:
-    """The table, or why there is none: no makedumpfile, a kernel that locks /proc/kcore, or no crashkernel memory.
+def begin_memory_usage(
+    host: Host, kexec_crash: KexecCrash, *, timeout_s: float = 120.0
+) -> Callable[[], MemoryUsage | Unknown]:
+    """The command is begun; what is returned waits for its end and gives the table, or why there is none.
 
-    Where lockdown is known to forbid reading /proc/kcore, nothing is run.
+    No makedumpfile, a kernel that locks /proc/kcore, no crashkernel memory. Where lockdown is known to forbid reading
+    /proc/kcore, nothing is run.
     """
     if kexec_crash.lockdown is Lockdown.CONFIDENTIALITY:
         reason = "kernel lockdown is confidentiality, which forbids to read it"
-        return Unknown(KCORE, Why.NOT_PERMITTED, reason, kexec_crash.records)
+        forbidden = Unknown(KCORE, Why.NOT_PERMITTED, reason, kexec_crash.records)
+        return lambda: forbidden
     asked = memory_usage_command(timeout_s=timeout_s)
+    return partial(_memory_usage_from, asked, host.begin(asked))
+
+
+def _memory_usage_from(asked: Command, ask: Callable[[], CommandResult]) -> MemoryUsage | Unknown:
     try:
-        result = host.run(asked)
+        result = ask()
     except CommandTimeout as error:
         return Unknown(asked.shown(), Why.NOT_ANSWERED, error.message)
     if not result.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ from kdumpkit.facts.boot_loader import BootLoader
 from kdumpkit.facts.cluster import Cluster
 from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
-from kdumpkit.facts.dump_size import MemoryUsage, read_memory_usage
+from kdumpkit.facts.dump_size import MemoryUsage, begin_memory_usage
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
 from kdumpkit.facts.fadump import Fadump
 from kdumpkit.facts.firmware import Firmware
@@ -77,33 +78,49 @@ class SurveyRequest:
 class Survey:
     """The facts about one host, each read when it is first asked for and then kept.
 
-    What is asked for together is read together: one command for everything in /proc and /sys, one for the boot
-    loader's files, one for the distribution's settings, and one for each program that has to be asked (dpkg-query,
-    systemctl, findmnt, df, find). A fact that could not be read is Unknown. HostError is raised where the host is lost.
+    What is asked for together is read together: one command for all files (what the kernel says in /proc and /sys,
+    the boot loader's, the distribution's settings), one for what the machine stands in, and one for each program that
+    has to be asked (dpkg-query, systemctl, findmnt, df, find). A fact that could not be read is Unknown. HostError is
+    raised where the host is lost.
     """
 
-    def __init__(self, host: Host, request: SurveyRequest | None = None, *, as_root: bool = True) -> None:
+    def __init__(
+        self, host: Host, request: SurveyRequest | None = None, *, uname: Uname | None = None, as_root: bool = True
+    ) -> None:
+        """``uname`` where it was asked for before; it is the same for as long as a kernel runs."""
         self._host = host
+        self._known_uname = uname
+        self._usage_begun: Callable[[], MemoryUsage | Unknown] | None = None
         self._asked = request or SurveyRequest()
         self._as_root = as_root
+
+    @cached_property
+    def _all_files(self) -> dict[str, FileState]:
+        asked = self._asked
+        paths = (*KERNEL_PATHS, *asked.boot_loader_paths, *asked.settings_paths)
+        return self._read(paths)
 
     def _read(self, paths: tuple[str, ...]) -> dict[str, FileState]:
         return read_files(self._host, paths, max_bytes=LARGEST_FILE_BYTES, as_root=self._as_root)
 
+    def _of(self, paths: tuple[str, ...]) -> dict[str, FileState]:
+        # those of the files that the paths and patterns stand for; a * matches no /, as in a shell
+        wanted = re.compile("|".join(re.escape(path).replace(r"\*", "[^/]*") for path in paths) or "(?!)", re.DOTALL)
+        return {path: state for path, state in self._all_files.items() if wanted.fullmatch(path)}
+
     @cached_property
     def _kernel_files(self) -> dict[str, FileState]:
-        return self._read(KERNEL_PATHS)
+        return self._of(KERNEL_PATHS)
 
     @cached_property
     def boot_loader_files(self) -> dict[str, FileState]:
         """Every file that takes part in the command line of the next boot, by path."""
-        paths = self._asked.boot_loader_paths
-        return read_files(self._host, paths, max_bytes=LARGEST_MENU_BYTES, as_root=self._as_root) if paths else {}
+        return self._of(self._asked.boot_loader_paths)
 
     @cached_property
     def settings_files(self) -> dict[str, FileState]:
         """The family's own settings files, by path."""
-        return self._read(self._asked.settings_paths) if self._asked.settings_paths else {}
+        return self._of(self._asked.settings_paths)
 
     @cached_property
     def _surroundings_files(self) -> dict[str, FileState]:
@@ -111,7 +128,7 @@ class Survey:
 
     @cached_property
     def uname(self) -> Uname | Unknown:
-        return read_uname(self._host)
+        return self._known_uname or read_uname(self._host)
 
     @cached_property
     def boot(self) -> BootIdentity | Unknown:
@@ -150,10 +167,16 @@ class Survey:
         """The running kernel's."""
         return kernel_build_id.kernel_build_id_from(self._kernel_files)
 
+    def begin_memory_usage(self) -> None:
+        """Have it measured while other facts are read."""
+        if self._usage_begun is None:
+            self._usage_begun = begin_memory_usage(self._host, self.kexec_crash)
+
     @cached_property
     def memory_usage(self) -> MemoryUsage | Unknown:
         """What a dump would hold now, page by page; longer than all else: see :func:`memory_usage_command`."""
-        return read_memory_usage(self._host, self.kexec_crash)
+        begun = self._usage_begun or begin_memory_usage(self._host, self.kexec_crash)
+        return begun()
 
     @cached_property
     def guest(self) -> Guest:
@@ -229,6 +252,12 @@ class Survey:
         return read_dump_target(self._host, settings, self.mounts, as_root=self._as_root)
 
     @cached_property
+    def reservation(self) -> Reservation:
+        """What is reserved for the capture kernel, by all three witnesses."""
+        found = (self.command_line, self.iomem)
+        return Reservation(*found, self.kexec_crash, records_of(*found, self.kexec_crash))
+
+    @cached_property
     def root_device(self) -> RootDevice | Unknown:
         return root_device_from(self.mounts, self.command_line)
 
@@ -248,9 +277,8 @@ KERNEL_PATHS = (
 )
 #: what the machine stands in: hypervisor, cluster, firmware that dumps
 SURROUNDINGS_PATHS = (*guest.PATHS, *cluster.PATHS, *fadump.PATHS)
-#: each file is read up to here; a generated boot menu may be longer than others
-LARGEST_FILE_BYTES = 1 << 20
-LARGEST_MENU_BYTES = 4 << 20
+#: each file is read up to here: a generated boot menu, or the memory map of a large machine
+LARGEST_FILE_BYTES = 4 << 20
 
 
 def _not_asked(what: str) -> Unknown:
@@ -265,17 +293,3 @@ class Reservation:
     iomem: Iomem | Unknown
     kexec_crash: KexecCrash
     records: tuple[int, ...] = ()
-
-
-def read_reservation(host: Host, *, as_root: bool = True) -> Reservation:
-    """The reservation in one command: after a reboot, or for polling."""
-    paths = (kernel_command_line.PATH, iomem.PATH, *kexec_crash.PATHS)
-    files = read_files(host, paths, max_bytes=LARGEST_FILE_BYTES, as_root=as_root)
-    found = (kernel_command_line.kernel_command_line_from(files), iomem.iomem_from(files))
-    kexec = kexec_crash.kexec_crash_from(files)
-    return Reservation(*found, kexec, records_of(*found, kexec))
-
-
-def read_loaded(host: Host) -> bool | Unknown:
-    """Whether a capture kernel is loaded, in one command without root: for polling."""
-    return kexec_crash.read_kexec_crash(host, as_root=False).loaded

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 
 from kdumpkit.command import Command, CommandResult
@@ -38,6 +41,13 @@ class Host(ABC):
     @abstractmethod
     def run(self, command: Command) -> CommandResult: ...
 
+    def begin(self, command: Command) -> Callable[[], CommandResult]:
+        """The command, run while other things are asked. What is returned gives what ``run`` gives, once it has ended.
+
+        A host that does one thing after the other, such as a record, runs it when it is asked for the result.
+        """
+        return partial(self.run, command)
+
     @abstractmethod
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """Copy one file here. Digests of both ends are compared; raises NotVerified where they differ."""
@@ -59,3 +69,17 @@ class Host(ABC):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.disconnect()
+
+
+def begin_in_thread(run: Callable[[Command], CommandResult], command: Command) -> Callable[[], CommandResult]:
+    """:meth:`Host.begin` for a host whose ``run`` may be called from several threads."""
+    result: Future[CommandResult] = Future()
+
+    def work() -> None:
+        try:
+            result.set_result(run(command))
+        except BaseException as error:
+            result.set_exception(error)
+
+    Thread(target=work, daemon=True, name=command.shown()).start()
+    return result.result

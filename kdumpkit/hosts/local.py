@@ -6,11 +6,12 @@ import getpass
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandTimeout, HostError
-from kdumpkit.hosts.base import Fetched, Host, Progress
+from kdumpkit.hosts.base import Fetched, Host, Progress, begin_in_thread
 from kdumpkit.hosts.fetch import fetch_file
 from kdumpkit.hosts.process import (
     OUTPUT_LIMIT_BYTES,
@@ -48,6 +49,10 @@ class LocalHost(Host):
         started_at, started = time.time(), time.monotonic()
         status, stderr = self._execute(command, out, err)
         return CommandResult(command, status, bytes(out.data), stderr, started_at, time.monotonic() - started)
+
+    def begin(self, command: Command) -> Callable[[], CommandResult]:
+        """Run it now, beside whatever else is asked."""
+        return begin_in_thread(self.run, command)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
@@ -21,10 +23,17 @@ class Recorder(Host):
         self._role = role
 
     def run(self, command: Command) -> CommandResult:
-        started_at = time.time()
-        clock = time.monotonic()
+        return self._kept(command, partial(self._inner.run, command), time.time(), time.monotonic())
+
+    def begin(self, command: Command) -> Callable[[], CommandResult]:
+        """Begun now, and kept when its result is asked for: the order of the record is that of the questions."""
+        return partial(self._kept, command, self._inner.begin(command), time.time(), time.monotonic())
+
+    def _kept(
+        self, command: Command, ask: Callable[[], CommandResult], started_at: float, clock: float
+    ) -> CommandResult:
         try:
-            result = self._inner.run(command)
+            result = ask()
         except HostError as error:
             self._transcript.record_failure(self._role, command, error, started_at, time.monotonic() - clock)
             raise

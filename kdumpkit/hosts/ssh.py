@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandTimeout, ConnectError, HostError, HostKeyChanged, HostLost, UsageError
-from kdumpkit.hosts.base import Fetched, Host, Progress
+from kdumpkit.hosts.base import Fetched, Host, Progress, begin_in_thread
 from kdumpkit.hosts.fetch import fetch_file
 from kdumpkit.hosts.framing import Frame, framed
 from kdumpkit.hosts.process import (
@@ -96,6 +97,10 @@ class SshHost(Host):
         """
         out, err = Bounded(self.output_limit_bytes), Bounded(self.output_limit_bytes)
         return self._execute(command, out, err, bytes_of=out)
+
+    def begin(self, command: Command) -> Callable[[], CommandResult]:
+        """Run it now, beside whatever else is asked."""
+        return begin_in_thread(self.run, command)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from kdumpkit.analysis.log.excerpt import Excerpt, read_excerpt
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.symbols_search import symbols_search_command
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.command import Command
+from kdumpkit.command import Command, CommandResult
 from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.facts.text import size_text
@@ -39,6 +39,9 @@ class Analysis(Stage):
     _log: CrashLog | None = None
     _excerpt: Excerpt = Excerpt()
     _report: CrashReport | None = None
+    #: crash at work, begun beside drgn; None: it is not installed here
+    _crash: Callable[[], CommandResult] | None = None
+    _crash_asked = False
 
     @step
     def locate_dump(self) -> StepReport:
@@ -193,6 +196,7 @@ class Analysis(Stage):
             return StepReport(title, conclusion=NO_DUMP)
         if not vmlinux:
             return StepReport(title, conclusion="without symbols there is no stack but the one in the log")
+        self._begin_crash(Path(path), Path(str(vmlinux)))
         result = self.session.here.run(drgn_report_command(Path(path), Path(str(vmlinux)), python="python"))
         try:
             report = parse_drgn_report(result.stdout)
@@ -221,10 +225,13 @@ class Analysis(Stage):
             return StepReport(title, conclusion=NO_DUMP)
         if not vmlinux:
             return StepReport(title, conclusion="it needs the same symbols, which are not here")
-        probe = self.session.here.run(Command(("sh", "-c", "command -v crash"), title="is crash installed here"))
-        if not probe.ok:
+        if not self._crash_asked:
+            self._begin_crash(Path(path), Path(str(vmlinux)))
+        # asked anew where a person runs this cell again
+        self._crash_asked, begun = False, self._crash
+        if begun is None:
             return StepReport(title, conclusion="crash is not installed on this machine; drgn's reading stands alone")
-        result = self.session.here.run(crash_command(Path(path), Path(str(vmlinux)), batch=WHOLE_BATCH))
+        result = begun()
         records = (result.record,)
         try:
             found = parse_crash_output(result.stdout, (Path(str(vmlinux)),), batch=WHOLE_BATCH)
@@ -240,6 +247,12 @@ class Analysis(Stage):
         finding = Finding("analysis.second_opinion", status, reason, "", records)
         texts = tuple(Verbatim(name, found.sections[name]) for name in WHOLE_BATCH if name in found.sections)
         return StepReport(title, findings=(finding,), texts=texts)
+
+    def _begin_crash(self, path: Path, vmlinux: Path) -> None:
+        # it takes ten times as long as drgn, so it reads the dump while that and the figures are made
+        probe = self.session.here.run(Command(("sh", "-c", "command -v crash"), title="is crash installed here"))
+        self._crash = self.session.here.begin(crash_command(path, vmlinux, batch=WHOLE_BATCH)) if probe.ok else None
+        self._crash_asked = True
 
     @step
     def plot_dump_size(self) -> StepReport:

@@ -23,6 +23,7 @@ def consent_report(stage: Stage, *, needed: bool, deed: str) -> StepReport:
             conclusion=f"To agree, type {stage.uname.nodename} into the field below: the name that the host gives "
             "itself. Until then the next cell refuses, and nothing is done.",
         )
-    stage.read_consent()
+    # what is about to go down is looked at once more right before that
+    stage.read_consent(stage.known(stage.survey.boot))
     how = "by hand, typed into the field" if stage.session.by_hand else "by the parameter consent"
     return StepReport(title, conclusion=f"given for {stage.uname.nodename} {how}")

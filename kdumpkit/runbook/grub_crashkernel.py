@@ -10,7 +10,6 @@ from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
 from kdumpkit.facts.boot_loader import BootEntry
 from kdumpkit.facts.crashkernel import requested_reservation
-from kdumpkit.facts.survey import read_reservation
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import FileContent
@@ -27,7 +26,7 @@ class GrubCrashkernel(ChangingStage):
 
     @step
     def read_reservation(self) -> StepReport:
-        reservation = read_reservation(self.target)
+        reservation = self.survey.reservation
         iomem, command_line = reservation.iomem, reservation.command_line
         facts = []
         if not isinstance(command_line, Unknown):

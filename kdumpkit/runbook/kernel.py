@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -13,6 +14,10 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from kdumpkit.runbook.kernel_process import KernelServer, StartedKernel
+
+#: how often, and how many seconds apart, a kernel that was killed is looked at
+_DEATH_LOOKS = 100
+_DEATH_LOOK_S = 0.002
 
 
 class _ForkedKernel:
@@ -52,6 +57,14 @@ class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]
         self.cwd = str(kwargs.get("cwd") or Path.cwd())
         info: dict[str, Any] = self.connection_info
         return info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill it and see it dead: its manager, which looks next, would look again only 0.1 s later."""
+        await super().kill(restart)
+        for _ in range(_DEATH_LOOKS):
+            if await self.poll() is not None:
+                return
+            await asyncio.sleep(_DEATH_LOOK_S)
 
 
 class PromptClient(AsyncKernelClient):  # type: ignore[misc]

@@ -21,7 +21,6 @@ from kdumpkit.errors import CommandFailed
 from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs_from, read_build_inputs
 from kdumpkit.facts.directory_tree import DirectoryTree
 from kdumpkit.facts.kdump_settings import DumpTargetKind
-from kdumpkit.facts.survey import read_loaded
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
@@ -190,11 +189,11 @@ class KexecLoad(ChangingStage):
             return StepReport(title, conclusion=f"mode is {self.parameters.mode}: the service was left alone")
         name = "service.switch"
         stopped = self.change(title, plan_stop(self.distribution, self._unit(), loaded=self._loaded()), lambda: ())
-        after_stop = self.known(read_loaded(self.target))
+        after_stop = self._loaded()
         self.session.note("values", {"values": {"loaded_after_stop": after_stop}})
         start = plan_start(self.distribution, self._unit(), loaded=False)
         started = self.change(title, start, lambda: ())
-        after_start = self.known(read_loaded(self.target))
+        after_start = self._loaded()
         good = not after_stop and after_start
         reason = f"kexec_crash_loaded was {int(after_stop)} after the stop and {int(after_start)} after the start"
         unit = self.distribution.kdump_service().unit
@@ -216,7 +215,7 @@ class KexecLoad(ChangingStage):
         )
 
     def _loaded(self) -> bool:
-        return self.known(read_loaded(self.target))
+        return self.known(self.survey.kexec_crash.loaded)
 
     def _load_findings(self) -> tuple[Finding, ...]:
         return (check_loaded(self.survey.kexec_crash, unit=self.service_unit),)

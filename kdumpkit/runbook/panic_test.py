@@ -11,9 +11,8 @@ from kdumpkit.checks.gates import check_fits, check_ready_to_panic
 from kdumpkit.command import command
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
 from kdumpkit.errors import FactNotCollected, GateClosed, HostNeverCameBack, KdumpkitError
-from kdumpkit.facts.boot_id import read_boot_identity
 from kdumpkit.facts.dump_size import HIGHEST_LEVEL, MemoryUsage
-from kdumpkit.facts.fingerprint import fingerprint_as_json
+from kdumpkit.facts.fingerprint import Fingerprint, fingerprint_as_json
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import FileContent, read_files
@@ -24,7 +23,6 @@ from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.dumps import check_dump_ends, check_test_label, list_dumps
 from kdumpkit.runbook.figures import crash_timeline, dump_space
 from kdumpkit.runbook.fingerprint import read_fingerprint
-from kdumpkit.runbook.reboot_check import POLL_INTERVAL_S
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
@@ -40,6 +38,18 @@ class PanicTest(Stage):
     """Crashes the host at most once in a run."""
 
     name: ClassVar[str] = "05-panic-test"
+    _fingerprint: Fingerprint | None = None
+
+    def forget_survey(self) -> None:
+        """Read everything again, what is being proved too."""
+        super().forget_survey()
+        self._fingerprint = None
+
+    def _what_is_proved(self) -> Fingerprint:
+        # read at the gates already, beside makedumpfile
+        if self._fingerprint is None:
+            self._fingerprint = read_fingerprint(self)
+        return self._fingerprint
 
     @property
     def intent(self) -> dict[str, Any] | None:
@@ -52,6 +62,12 @@ class PanicTest(Stage):
         title = "Gates before the panic"
         if self.session.attempted_before("intent", "panic"):
             return StepReport(title, conclusion="this run has asked for the panic already: it is not asked for again")
+        if self.parameters.mode != "check":
+            # makedumpfile walks through all memory for seconds; the rest is read meanwhile
+            self.survey.begin_memory_usage()
+        if self.applying:
+            self._what_is_proved()
+        _ = self.survey.dump_target
         findings = check_ready_to_panic(
             self.survey,
             unit=self.service_unit,
@@ -111,7 +127,7 @@ class PanicTest(Stage):
             return StepReport(title, findings=(Finding("dump.baseline", Status.SKIP, elsewhere),))
         directory = self._dump_directory()
         dumps = list_dumps(self.target, self.distribution, directory)
-        boot = self.known(read_boot_identity(self.target))
+        boot = self.known(self.survey.boot)
         clock = self.target.run(command("date", "+%s.%N", title="the host's clock"))
         skew_s = float(clock.checked().text) - (clock.started_at + clock.duration_s / 2)
         self.keep(
@@ -138,7 +154,7 @@ class PanicTest(Stage):
             return StepReport(title, conclusion=f"mode is {self.parameters.mode}: nothing is proved")
         if self.session.attempted_before("intent", "panic"):
             return StepReport(title, conclusion="kept from the attempt that asked for the panic")
-        found = read_fingerprint(self)
+        found = self._what_is_proved()
         self.keep(fingerprint=fingerprint_as_json(found))
         facts = (*found.parts.items(), *((name, f"not known: {why}") for name, why in found.unknown.items()))
         return StepReport(title, facts=facts, conclusion="a change of any of these makes the proof stale")
@@ -194,7 +210,7 @@ class PanicTest(Stage):
             lost_at=back.lost_at, capture_seen_at=back.capture_seen_at, back_at=back.back_at,
             away_s=round(back.back_at - began_at, 1),
         )  # fmt: skip
-        self.forget_survey()
+        self.forget_boot()
         away_s = back.back_at - began_at
         return StepReport(
             title,
@@ -240,7 +256,6 @@ class PanicTest(Stage):
             old_boot_id,
             timeout_s,
             tell,
-            interval_s=POLL_INTERVAL_S,
             host=self.parameters.host,
         )
 

@@ -8,7 +8,6 @@ from kdumpkit.actions.reboot import trigger_reboot
 from kdumpkit.actions.waiting import Progress, read_boot_sighting, wait_for_new_boot
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.errors import HostNeverCameBack
-from kdumpkit.facts.survey import Reservation, read_reservation
 from kdumpkit.facts.uname import read_uname
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
@@ -17,8 +16,6 @@ from kdumpkit.runbook.reservation import check_reservation_as_wanted
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport
 
-#: seconds between two looks at a host that is away
-POLL_INTERVAL_S = 0.5
 #: seconds from shutdown to login that the progress shows as expected
 EXPECTED_REBOOT_S = 60
 
@@ -27,24 +24,11 @@ class RebootCheck(Stage):
     """Reboots the host at most once."""
 
     name: ClassVar[str] = "03-reboot-check"
-    _reservation: Reservation | None = None
-
-    @property
-    def reservation(self) -> Reservation:
-        """What the boot that runs now has, read once for it."""
-        if self._reservation is None:
-            self._reservation = read_reservation(self.target)
-        return self._reservation
-
-    def forget_survey(self) -> None:
-        """Another boot runs."""
-        super().forget_survey()
-        self._reservation = None
 
     @step
     def compare_before(self) -> StepReport:
         findings = check_reservation_as_wanted(
-            self.reservation,
+            self.survey.reservation,
             self.crashkernel_wanted,
             self.uname.machine,
             remedies=self.crashkernel_remedies(self.crashkernel_wanted),
@@ -109,7 +93,6 @@ class RebootCheck(Stage):
                 old_boot_id,
                 timeout_s,
                 tell,
-                interval_s=POLL_INTERVAL_S,
                 host=self.parameters.host,
             )
         except HostNeverCameBack as error:
@@ -117,7 +100,7 @@ class RebootCheck(Stage):
             self.session.note("outcome", {"what": "reboot", "came_back": False})
             raise
         self.session.note("outcome", {"what": "reboot", "came_back": True, "boot_id": back.boot_id})
-        self.forget_survey()
+        self.forget_boot()
         triggered_at = self.session.recall_value("reboot_triggered_at")
         took_s = back.back_at - float(triggered_at) if triggered_at else back.away_s
         self.keep(reboot_s=round(took_s, 1))
@@ -136,7 +119,7 @@ class RebootCheck(Stage):
     @step
     def compare_reservation(self) -> StepReport:
         findings = check_reservation_as_wanted(
-            self.reservation,
+            self.survey.reservation,
             self.crashkernel_wanted,
             self.uname.machine,
             remedies=self.crashkernel_remedies(self.crashkernel_wanted),
@@ -159,5 +142,5 @@ class RebootCheck(Stage):
 
     @step
     def plot_memory_map(self) -> StepReport:
-        iomem = self.known(self.reservation.iomem)
+        iomem = self.known(self.survey.iomem)
         return StepReport("Physical memory", figure=memory_map(iomem, self.parameters.host))

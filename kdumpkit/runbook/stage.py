@@ -19,7 +19,7 @@ from kdumpkit.evidence.rollback_source import CHANGE
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
 from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.system import read_system
-from kdumpkit.facts.uname import Uname, read_uname
+from kdumpkit.facts.uname import Uname
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
 from kdumpkit.parameters import Parameters
@@ -181,7 +181,8 @@ class Stage:
     def survey(self) -> Survey:
         """The facts about the host, each read when first asked for, and again after a change."""
         if self._survey is None:
-            self._survey = Survey(self.target, self.distribution.survey_request(self.uname.release))
+            request = self.distribution.survey_request(self.uname.release)
+            self._survey = Survey(self.target, request, uname=self.uname)
         return self._survey
 
     @property
@@ -274,10 +275,17 @@ class Stage:
         self.session.note(CHANGE, {"change": change_as_json(done)})
 
     def lock(self) -> None:
-        """Take the lock on the host for this run."""
+        """Take the lock on the host for this run, unless this stage has it."""
+        if self._locked:
+            return
         owner = recorded_owner(self.session.recorded, self.session.run_id)
         lock_on_host(self.target, self.session.run_id, owner)
         self._locked = True
+
+    def forget_boot(self) -> None:
+        """Another boot of the host runs: what was read is old, and the lock went with /run."""
+        self._locked = False
+        self.forget_survey()
 
     def unlock(self) -> None:
         """Give the lock back; a host that cannot be reached loses it with its next boot."""
@@ -288,11 +296,14 @@ class Stage:
             except KdumpkitError:
                 return
 
-    def read_consent(self) -> tuple[Consent, BootIdentity]:
-        """Consent for this boot of this host, or ConsentMissing with the reason."""
-        there = self.known(read_boot_identity(self.target))
+    def read_consent(self, there: BootIdentity | None = None) -> tuple[Consent, BootIdentity]:
+        """Consent for this boot of this host, or ConsentMissing with the reason.
+
+        ``there`` is that boot, where it was read a moment ago.
+        """
+        there = there or self.known(read_boot_identity(self.target))
         here = self.known(read_boot_identity(self.session.here))
-        nodename = self.known(read_uname(self.target)).nodename
+        nodename = self.known(there.nodename)
         try:
             consent = check_consent(self.consent_text, nodename, there.boot_id, here.boot_id)
         except ConsentMissing as error:

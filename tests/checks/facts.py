@@ -146,4 +146,4 @@ def watchdogs(
     return Watchdogs(devices, fed, (16,))
 
 
-BOOT = BootIdentity("a" * 8, 100.0, "m" * 32, (17,))
+BOOT = BootIdentity("a" * 8, 100.0, "m" * 32, "web01", (17,))

@@ -9,10 +9,10 @@ from kdumpkit.facts.dump_size import (
     CoreCollector,
     MemoryUsage,
     PageClass,
+    begin_memory_usage,
     dump_size_bounds,
     parse_core_collector,
     parse_memory_usage,
-    read_memory_usage,
 )
 from kdumpkit.facts.kexec_crash import KexecCrash, Lockdown
 from kdumpkit.facts.meminfo import parse_meminfo
@@ -126,14 +126,14 @@ def test_a_table_that_is_wrong(old: bytes, new: bytes, words: str) -> None:
 
 def test_reading(tree: TreeHost) -> None:
     tree.answers["makedumpfile"] = (0, OLD_KERNEL, b"")
-    found = read_memory_usage(tree, OPEN)
+    found = begin_memory_usage(tree, OPEN)()
     assert isinstance(found, MemoryUsage)
     assert found.records == (0,)
     assert tree.commands[0].argv == ("makedumpfile", "--mem-usage", "/proc/kcore")
     assert tree.commands[0].as_root
     # the warning comes on the other stream
     tree.answers["makedumpfile"] = (0, OLD_KERNEL, NO_KCORE)
-    warned = read_memory_usage(tree, OPEN)
+    warned = begin_memory_usage(tree, OPEN)()
     assert isinstance(warned, MemoryUsage)
     assert warned.kernel_not_listed
 
@@ -156,7 +156,7 @@ def test_reading(tree: TreeHost) -> None:
 )
 def test_no_table(tree: TreeHost, answer: tuple[int, bytes, bytes] | Exception, why: Why, words: str) -> None:
     tree.answers["makedumpfile"] = answer
-    found = read_memory_usage(tree, OPEN)
+    found = begin_memory_usage(tree, OPEN)()
     assert isinstance(found, Unknown)
     assert found.why is why
     assert words in found.detail
@@ -164,13 +164,13 @@ def test_no_table(tree: TreeHost, answer: tuple[int, bytes, bytes] | Exception, 
 
 def test_lockdown_forbids_it_and_nothing_is_run(tree: TreeHost) -> None:
     locked = KexecCrash(True, 1, False, Lockdown.CONFIDENTIALITY, 0, (3,))
-    found = read_memory_usage(tree, locked)
+    found = begin_memory_usage(tree, locked)()
     assert isinstance(found, Unknown)
     assert (found.why, found.records) == (Why.NOT_PERMITTED, (3,))
     assert tree.commands == []
     # integrity does not forbid reading
     tree.answers["makedumpfile"] = (0, OLD_KERNEL, b"")
-    assert isinstance(read_memory_usage(tree, KexecCrash(True, 1, False, Lockdown.INTEGRITY, 0)), MemoryUsage)
+    assert isinstance(begin_memory_usage(tree, KexecCrash(True, 1, False, Lockdown.INTEGRITY, 0))(), MemoryUsage)
 
 
 def test_bounds() -> None:

@@ -42,7 +42,7 @@ def made(
     build_id: KernelBuildId | Unknown = KernelBuildId("/sys/kernel/notes", "ab" * 20, (3,)),  # noqa: B008
 ) -> Fingerprint:
     return fingerprint_of(
-        boot=BootIdentity("boot", 1.0, machine_id, (1,)),
+        boot=BootIdentity("boot", 1.0, machine_id, "web01", (1,)),
         uname=Uname("web01", "6.1.0-56-amd64", "#1 SMP", "x86_64", (2,)),
         build_id=build_id,
         command_line=parse_kernel_command_line(words, (4,)),

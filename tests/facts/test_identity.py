@@ -12,11 +12,13 @@ from kdumpkit.errors import ParseError
 from kdumpkit.facts.boot_id import (
     BOOT_ID,
     MACHINE_ID,
+    NODENAME,
     UPTIME,
     BootIdentity,
     boot_identity_from,
     parse_boot_id,
     parse_machine_id,
+    parse_nodename,
     parse_uptime,
     read_boot_identity,
 )
@@ -141,13 +143,18 @@ GOOD_BOOT = {
     BOOT_ID: b"bb9a806b-dcc5-480a-8a3c-5d248432be50\n",
     UPTIME: b"2014.45 3971.01\n",
     MACHINE_ID: b"3d1219c7c4c5404aaa1f6d2a48adfda4\n",
+    NODENAME: b"web01.example.org\n",
 }
 
 
 def test_boot_identity() -> None:
     boot = boot_identity_from(file_states(dict(GOOD_BOOT)))
     assert boot == BootIdentity(
-        "bb9a806b-dcc5-480a-8a3c-5d248432be50", 2014.45, "3d1219c7c4c5404aaa1f6d2a48adfda4", (0, 1, 2)
+        "bb9a806b-dcc5-480a-8a3c-5d248432be50",
+        2014.45,
+        "3d1219c7c4c5404aaa1f6d2a48adfda4",
+        "web01.example.org",
+        (0, 1, 2, 3),
     )
 
 
@@ -173,6 +180,9 @@ def test_a_machine_id_that_is_missing_leaves_the_boot_id_known() -> None:
         (parse_uptime, b"\n"),
         (parse_machine_id, b"uninitialized\n"),
         (parse_machine_id, b"3D1219C7"),
+        (parse_nodename, b"(none)\n"),
+        (parse_nodename, b"\n"),
+        (parse_nodename, b"web01 web02\n"),
     ],
 )
 def test_malformed_identities(parse, data: bytes) -> None:  # type: ignore[no-untyped-def]

@@ -23,7 +23,7 @@ from kdumpkit.facts.kexec_crash import (
     parse_lockdown,
 )
 from kdumpkit.facts.reading import ask
-from kdumpkit.facts.survey import read_loaded, read_reservation
+from kdumpkit.facts.survey import Survey
 from kdumpkit.facts.unknown import Unknown, Why
 
 from .conftest import TreeHost, file_states
@@ -277,18 +277,18 @@ def test_lockdown_and_size_malformed() -> None:
             parse_crash_size(data)
 
 
-def test_reservation_and_loaded_in_one_command_each(tree: TreeHost) -> None:
+def test_reservation_and_loaded_in_one_command(tree: TreeHost) -> None:
     tree.write(CMDLINE, TWO_TOKENS)
     tree.write(IOMEM, IOMEM_2G)
     tree.write(LOADED[1], b"1\n")
     tree.write(SIZE[1], b"268435456\n")
-    found = read_reservation(tree)
-    assert len(tree.commands) == 1
+    survey = Survey(tree)
+    found = survey.reservation
     assert isinstance(found.iomem, Iomem)
     assert found.iomem.crash_kernel_bytes == found.kexec_crash.size_bytes == 256 * MIB
     assert found.records == (0,)
-    assert read_loaded(tree) is True
-    assert len(tree.commands) == 2
+    assert survey.kexec_crash.loaded is True
+    assert len(tree.commands) == 1
 
 
 def test_a_time_out_is_not_answered(tree: TreeHost) -> None:

@@ -83,9 +83,9 @@ def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost
     debian_host(tree)
     survey = Survey(tree, REQUEST)
     assert unknowns(survey) == set()
-    # four groups of files, flags of a processor, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux,
+    # two groups of files, flags of a processor, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux,
     # systemctl, df, makedumpfile
-    assert len(tree.commands) == 15
+    assert len(tree.commands) == 13
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
     assert isinstance(survey.boot_loader, BootLoader)
     assert isinstance(survey.dump_target, type(survey.dump_target))
@@ -123,7 +123,17 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
     known = FACTS - unknowns(survey)
     # that there is no cluster and no fadump is known by what is not there
     absence = {"cluster", "fadump", "guest", "watchdogs"}
-    assert known == {"uname", "kexec_crash", "firmware", "programs", "dump_target", "sysctls", *absence, *FILES}
+    assert known == {
+        "uname",
+        "kexec_crash",
+        "firmware",
+        "programs",
+        "dump_target",
+        "sysctls",
+        "reservation",
+        *absence,
+        *FILES,
+    }
     assert (survey.cluster, survey.fadump) == (None, None)
     assert isinstance(survey.guest.confidential, Unknown)
     assert isinstance(survey.kexec_crash.loaded, Unknown)

@@ -65,6 +65,9 @@ class DocumentedHost(Host):
         self.root = root
         self.clock = clock
         shutil.copytree(folder / "root", root, symlinks=True)
+        name = root / "proc/sys/kernel/hostname"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_text(f"{self.about['uname'].split()[0]}\n")
         if "build_id" in self.about:
             notes = root / "sys/kernel/notes"
             notes.parent.mkdir(parents=True, exist_ok=True)
