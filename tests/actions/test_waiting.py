@@ -9,6 +9,7 @@ from kdumpkit.actions.waiting import (
     BootSighting,
     Progress,
     is_capture_kernel,
+    pause_while_away_s,
     read_boot_sighting,
     wait_for_new_boot,
     wait_until,
@@ -159,3 +160,12 @@ def test_the_callers_error_is_raised_in_the_end() -> None:
     with pytest.raises(CommandFailed, match="still 0"):
         wait_until(lambda: None, FakeClock(), 9.0, 4.0, at_end=ended)
     assert asked == [9.0]
+
+
+def test_looks_at_a_host_that_is_away_cost_one_percent_of_the_wait_at_most() -> None:
+    assert [pause_while_away_s(s) for s in (0, 20, 60, 150, 3600)] == [0.25, 0.25, 0.6, 1.5, 2.0]
+    clock = FakeClock()
+    began = clock.now()
+    with pytest.raises(HostNeverCameBack):
+        wait_for_new_boot(looks(*[GONE] * 10_000), clock, OLD, 900)
+    assert clock.now() - began == 900

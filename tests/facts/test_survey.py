@@ -152,3 +152,15 @@ def test_survey_of_this_machine() -> None:
     assert survey.command_line.text == Path(kernel_command_line.PATH).read_text().strip()
     assert isinstance(survey.settings, (Unknown, KdumpSettings))
     assert not isinstance(survey.mounts, Unknown)
+
+
+def test_files_that_are_read_together_are_told_apart(tree: TreeHost) -> None:
+    debian_host(tree)
+    for name in ("a.cfg", "b.cfg", ".d/c.cfg"):
+        tree.write(f"/etc/default/grub.d/{name}", b"GRUB_TIMEOUT=1\n")
+    survey = Survey(tree, REQUEST)
+    assert set(survey.settings_files) == {SETTINGS}
+    drop_ins = {path for path in survey.boot_loader_files if path.startswith("/etc/default/grub.d/")}
+    assert drop_ins == {f"/etc/default/grub.d/{name}" for name in ("a.cfg", "b.cfg", "kdump-tools.cfg")}
+    assert not {kernel_command_line.PATH, SETTINGS} & set(survey.boot_loader_files)
+    assert Survey(tree, SurveyRequest()).boot_loader_files == {}

@@ -7,7 +7,9 @@ import socket
 
 import pytest
 
+from kdumpkit.command import Command, CommandResult
 from kdumpkit.evidence.transcript import Record
+from kdumpkit.hosts.local import LocalHost
 from kdumpkit.runbook.grub_crashkernel import GrubCrashkernel
 from kdumpkit.runbook.lock import recorded_owner
 from kdumpkit.runbook.session import ENV_REPLAY
@@ -32,3 +34,35 @@ def test_replay_elsewhere_names_the_owner_that_was_recorded(
 
 def test_run_that_took_no_lock_has_no_owner() -> None:
     assert recorded_owner((), "r1") == ""
+
+
+class Asked(LocalHost):
+    """Keeps the titles of what it is asked, and does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("web01")
+        self.titles: list[str] = []
+
+    def run(self, command: Command) -> CommandResult:
+        self.titles.append(command.shown().split()[0])
+        owner = command.argv[-1] if self.titles[-1] == "take" else ""
+        return CommandResult(command, 0, owner.encode(), b"", 0.0, 0.0)
+
+
+def test_stage_takes_the_lock_once_and_not_back_from_a_boot_that_has_none(
+    records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = next(r for r in records if r.kind == "stage" and r.stage == GrubCrashkernel.name)
+    monkeypatch.setenv(ENV_REPLAY, str(RECORDING))
+    run = GrubCrashkernel.open(begin.data["given"])
+    host = run.session.target = Asked()
+    run.lock()
+    run.lock()
+    run.unlock()
+    run.unlock()
+    assert host.titles == ["take", "give"]
+    run.lock()
+    run.forget_boot()
+    run.unlock()
+    run.lock()
+    assert host.titles == ["take", "give", "take", "take"]
