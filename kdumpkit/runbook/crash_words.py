@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from kdumpkit.analysis.crash_report import CrashReport
+from kdumpkit.analysis.crashing_frame import crashing_frame
 from kdumpkit.analysis.log.model import CrashBlock
-from kdumpkit.analysis.places import is_reporting
 from kdumpkit.analysis.sections.section import SectionError
-from kdumpkit.analysis.stack import Frame
+from kdumpkit.analysis.stack import frame_line
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.runbook.step import StepReport, Verbatim
 
@@ -34,20 +33,6 @@ def kept_fields(block: CrashBlock) -> dict[str, Any]:
     """What of a crash block is kept for the stages and the report, as plain values."""
     fields = block.as_json()
     return {name: fields[name] for name in _KEPT}
-
-
-def crashing_frame(frames: Sequence[Frame]) -> Frame | None:
-    """The frame that was running when the kernel died: the one that called the last reporting function."""
-    reporting = [number for number, frame in enumerate(frames) if frame.function and is_reporting(frame.function)]
-    after = reporting[-1] + 1 if reporting else 0
-    return frames[min(after, len(frames) - 1)] if frames else None
-
-
-def _frame_line(frame: Frame) -> str:
-    where = f" {frame.source_file}:{frame.line}" if frame.source_file else ""
-    module = f" [{frame.module}]" if frame.module and frame.module != "kernel" else ""
-    inline = " (inline)" if frame.inline else ""
-    return f"{frame.function or frame.address}{inline}{module}{where}"
 
 
 def kind_words(block: CrashBlock) -> str:
@@ -79,7 +64,7 @@ def stack_words(title: str, report: CrashReport, record: int) -> tuple[StepRepor
         finding = Finding("analysis.stack", Status.FAIL, f"the crashed task could not be read: {task.error}")
         return StepReport(title, facts=tuple(facts), findings=(finding,)), values
     facts.append(("task", f"{task.command} (pid {task.pid}), child of {task.parent}, on CPU {task.cpu}"))
-    texts.append(Verbatim("its stack, innermost first", "\n".join(_frame_line(frame) for frame in task.frames)))
+    texts.append(Verbatim("its stack, innermost first", "\n".join(frame_line(frame) for frame in task.frames)))
     if not isinstance(tasks, SectionError):
         states = ", ".join(f"{number} {state}" for state, number in sorted(tasks.by_state.items()))
         facts.append(("tasks", f"{tasks.total}: {states}"))
@@ -91,8 +76,9 @@ def stack_words(title: str, report: CrashReport, record: int) -> tuple[StepRepor
         tainted = [f"{m.name} ({m.taint})" for m in modules.modules if m.taint]
         facts.append(("modules", f"{len(modules.modules)}; tainting: {', '.join(tainted) or 'none'}"))
     named = [frame for frame in task.frames if frame.function]
-    inner = crashing_frame(named)
-    where = f" in {inner.function} ({inner.source_file}:{inner.line})" if inner is not None else ""
+    inner = crashing_frame(task.frames)
+    where = "" if inner is None else f" in {inner.function or inner.address}"
+    where += f" ({inner.source_file}:{inner.line})" if inner is not None and inner.source_file else ""
     sentence = f"{task.command} (pid {task.pid}) was on CPU {task.cpu}{where}, {len(task.frames)} frames deep"
     values["stack"] = sentence
     status = Status.PASS if named else Status.FAIL

@@ -10,13 +10,12 @@ from typing import Any
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.crash_report import CrashReport
+from kdumpkit.analysis.crashing_frame import crashing_number
 from kdumpkit.analysis.kernel_origin import KernelOrigin, changelog_command, find_origin
 from kdumpkit.analysis.log.excerpt import LINES_BEFORE, Excerpt
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.places import (
     Place,
-    is_interrupt,
-    is_reporting,
     normalise_symbol,
     own_stack,
     telling_places,
@@ -54,10 +53,13 @@ class Scene:
 
     def _dump_stack(self) -> tuple[Place, ...]:
         task = self.of_dump("crashed_task")
-        frames = [f for f in getattr(task, "frames", ()) if f.function]
-        places = [Place(normalise_symbol(f.function), None if f.module == "kernel" else f.module, 0) for f in frames]
-        reporting = [n for n, place in enumerate(places) if is_reporting(place.symbol) or is_interrupt(place.symbol)]
-        return tuple(places[reporting[-1] + 1 if reporting else 0 :])
+        frames = getattr(task, "frames", ())
+        below = frames[crashing_number(frames) or 0 :]
+        return tuple(
+            Place(normalise_symbol(frame.function), None if frame.module == "kernel" else frame.module, 0)
+            for frame in below
+            if frame.function
+        )
 
     @cached_property
     def telling(self) -> tuple[Place, ...]:
