@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.evidence.redact import cleaned
+
+if TYPE_CHECKING:
+    from kdumpkit.hosts.base import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
@@ -35,7 +38,7 @@ def analyse(
         raise UsageError("--json and --html exclude each other", "run it twice")
     try:
         found = analyse_dump(
-            vmcore, LocalHost(), vmlinux, debuginfod, say=_say, progress=_tell_progress if debuginfod else None
+            vmcore, LocalHost(), vmlinux, debuginfod, say=_say, progress=_symbols_progress() if debuginfod else None
         )
     except KdumpkitError as error:
         if not as_json:
@@ -102,7 +105,16 @@ def _say(text: str) -> None:
         print(f"\r\x1b[K{cleaned(text)} …", end="", file=sys.stderr, flush=True)
 
 
-def _tell_progress(done: int, of: int) -> None:
-    if sys.stderr.isatty():
-        share = f"{done >> 20} of {of >> 20} MiB" if of else f"{done >> 20} MiB"
-        print(f"\r\x1b[Kfetching symbols: {share}", end="", file=sys.stderr, flush=True)
+def _symbols_progress() -> Progress:
+    from kdumpkit.facts.text import transfer_text
+    from kdumpkit.hosts.pace import Pace
+
+    pace = Pace()
+
+    def tell(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            pace.tell(done, of)
+            words = transfer_text(done, of, pace.bytes_per_s, pace.left_s)
+            print(f"\r\x1b[Kfetching symbols: {words}", end="", file=sys.stderr, flush=True)
+
+    return tell

@@ -50,3 +50,17 @@ def size_text(size_bytes: int) -> str:
         if abs(size_bytes) >= unit:
             return f"{size_bytes / unit:.4g}".rstrip(".") + f" {name}"
     return f"{size_bytes} bytes"
+
+
+def transfer_text(done_bytes: int, total_bytes: int, bytes_per_s: float | None, left_s: float | None) -> str:
+    """How far a transfer is: ``1.2 GiB of 26 GiB, 110 MiB/s, about 4 min left``; what is not known is left out.
+
+    ``total_bytes`` 0, ``bytes_per_s`` None, ``left_s`` None: not known.
+    """
+    words = size_text(done_bytes) + (f" of {size_text(total_bytes)}" if total_bytes else "")
+    if bytes_per_s is not None:
+        words += f", {size_text(round(bytes_per_s))}/s"
+    if left_s is not None:
+        minutes = round(left_s / 60)
+        words += f", about {minutes} min left" if left_s >= 120 else f", about {left_s:.0f} s left"
+    return words

@@ -24,6 +24,7 @@ from kdumpkit.facts.unknown import Unknown
 from kdumpkit.runbook.cause import explain, log_figure, show_sections
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.crash_words import crash_facts, kept_fields, kind_words, stack_words
+from kdumpkit.runbook.dump_reading import fetch_dump
 from kdumpkit.runbook.dumps import check_test_label, list_dumps
 from kdumpkit.runbook.figures import dump_space
 from kdumpkit.runbook.stage import Stage, step
@@ -79,15 +80,8 @@ class Analysis(Stage):
         if self.parameters.transport == "local":
             self.keep(local_path=path)
             return StepReport(title, conclusion=f"{path} is on this machine and is read where it lies")
-        size_bytes = int(self.session.recall_value("dump_size_bytes") or 0)
-        began = self.session.clock.now()
-
-        def tell(done: int, of: int) -> None:
-            share = f"{size_text(done)} of {size_text(of or size_bytes)}"
-            self.session.tell_wait(f"copying the dump: {share}", self.session.clock.now() - began)
-
         name = path.rsplit("/", 1)[-1]
-        fetched = self.target.fetch(path, self.session.dumps_dir / name, tell)
+        fetched = fetch_dump(self.session, path, self.session.dumps_dir / name)
         self.keep(local_path=name, dump_sha256=fetched.sha256, dump_size_bytes=fetched.size_bytes)
         reason = f"both copies of {name} have {fetched.size_bytes} bytes and the digest {fetched.sha256}"
         return StepReport(

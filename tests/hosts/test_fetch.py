@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
+import subprocess
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandFailed, DiskFull, HostLocked, HostLost, NotVerified
+from kdumpkit.hosts import part
 from kdumpkit.hosts.base import Host
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.process import Sink
@@ -29,6 +32,12 @@ class Breaking(LocalHost):
         super().__init__("web01")
         self.break_after = break_after
         self.sent_bytes = 0
+        #: what was asked beside the data
+        self.ran: list[str] = []
+
+    def run(self, command: Command) -> CommandResult:
+        self.ran.append(command.shown())
+        return super().run(command)
 
     def _stream(self, command: Command, sink: Sink) -> CommandResult:
         outer, left = self, [self.break_after]
@@ -95,10 +104,31 @@ def test_damaged_part_is_fetched_anew(tmp_path: Path) -> None:
     (tmp_path / "vmcore").write_bytes(DATA)
     with pytest.raises(HostLost):
         Breaking(2_000_000).fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
-    part = next(tmp_path.glob(".copy.*.part"))
-    part.write_bytes(b"X" + part.read_bytes()[1:])
-    LocalHost("web01").fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    there = next(tmp_path.glob(".copy.*.part"))
+    there.write_bytes(b"X" + there.read_bytes()[1:])
+    again = Breaking()
+    again.fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == DATA
+    # seen before anything is added to it, so all is sent once and not once and a bit
+    assert again.sent_bytes == len(DATA)
+
+
+def test_commands_on_the_host(tmp_path: Path) -> None:
+    (tmp_path / "vmcore").write_bytes(DATA)
+    whole = Breaking()
+    whole.fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    assert [command.split()[0] for command in whole.ran] == ["stat", "sha256sum"]
+    (tmp_path / "copy").unlink()
+    with pytest.raises(HostLost):
+        Breaking(2_000_000).fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    resumed = Breaking()
+    resumed.fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    vmcore = tmp_path / "vmcore"
+    assert resumed.ran == [
+        f"stat {vmcore}",
+        f"sha256sum {vmcore}, first 2000000 bytes",
+        f"sha256sum {vmcore}",
+    ]
 
 
 def test_part_of_another_version_is_not_continued(tmp_path: Path) -> None:
@@ -131,23 +161,54 @@ def test_file_that_changes_meanwhile_is_not_verified(tmp_path: Path) -> None:
 def test_no_room_is_said_before_anything_is_sent(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "vmcore").write_bytes(DATA)
     host = Breaking()
-    with pytest.raises(DiskFull, match="no room here"):
+    with pytest.raises(DiskFull, match=r"no room here for .*it has 4 MiB, 0 MiB are free") as caught:
         host.fetch(str(tmp_path / "vmcore"), tiny / "copy")
+    assert "nothing was fetched" in caught.value.message
     assert host.sent_bytes == 0
+    assert host.ran == [f"stat {tmp_path / 'vmcore'}"]
     assert os.listdir(tiny) == []
 
 
-def test_disk_that_fills_up_on_the_way(tmp_path: Path) -> None:
+def test_room_up_to_the_last_byte_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vmcore").write_bytes(DATA)
+    for spare, refused in ((part.SPARE_BYTES - 1, True), (part.SPARE_BYTES, False)):
+        free = SimpleNamespace(f_bavail=len(DATA) + spare, f_frsize=1)
+        monkeypatch.setattr(part.os, "statvfs", lambda _, free=free: free)
+        with pytest.raises(DiskFull) if refused else nullcontext():
+            LocalHost().fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    assert (tmp_path / "copy").exists()
 
-    class Full(LocalHost):
-        def _stream(self, command: Command, sink: Sink) -> CommandResult:
-            sink.write(DATA[:100])
-            raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(DiskFull):
-        Full().fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
-    assert os.listdir(tmp_path) == ["vmcore"]
+def test_what_a_part_holds_needs_no_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vmcore").write_bytes(DATA)
+    with pytest.raises(HostLost):
+        Breaking(2_000_000).fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    free = SimpleNamespace(f_bavail=part.SPARE_BYTES + len(DATA) - 2_000_001, f_frsize=1)
+    monkeypatch.setattr(part.os, "statvfs", lambda _: free)
+    with pytest.raises(DiskFull, match="1 MiB of it are there from an earlier try"):
+        LocalHost("web01").fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
+    free.f_bavail += 1
+    assert LocalHost("web01").fetch(str(tmp_path / "vmcore"), tmp_path / "copy").size_bytes == len(DATA)
+
+
+def test_disk_that_fills_up_on_the_way_keeps_what_came(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vmcore").write_bytes(DATA)
+    monkeypatch.setattr(part, "SPARE_BYTES", -len(DATA))  # somebody else wrote after the look at the room
+    with pytest.raises(DiskFull, match="became full after 0 of 3 MiB") as caught:
+        LocalHost("web01").fetch(str(tmp_path / "vmcore"), tiny / "copy")
+    assert "what came is kept" in caught.value.message
+    assert "goes on from there" in caught.value.hint
+    (kept,) = os.listdir(tiny)
+    came = (tiny / kept).read_bytes()
+    assert 0 < len(came) <= 64 << 10
+    assert DATA.startswith(came)
+    subprocess.run(["mount", "-o", "remount,size=8m", tiny], check=True)
+    again = Breaking()
+    again.fetch(str(tmp_path / "vmcore"), tiny / "copy")
+    assert (tiny / "copy").read_bytes() == DATA
+    assert again.sent_bytes == len(DATA) - len(came)
 
 
 def test_two_fetches_into_one_file(tmp_path: Path) -> None:
@@ -185,6 +246,6 @@ def test_connection_that_breaks_in_mid_transfer(sshd: Sshd, web01: SshHost, tmp_
 
     with pytest.raises(HostLost):
         web01.fetch(str(tmp_path / "vmcore"), tmp_path / "copy", cut)
-    part = next(tmp_path.glob(".copy.*.part"))
-    assert 0 < part.stat().st_size < size
+    there = next(tmp_path.glob(".copy.*.part"))
+    assert 0 < there.stat().st_size < size
     assert web01.fetch(str(tmp_path / "vmcore"), tmp_path / "copy").size_bytes == size
