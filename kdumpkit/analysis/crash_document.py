@@ -19,11 +19,12 @@ _MOST_LINES = 400
 
 
 def crash_document(log: CrashLog, excerpt: Excerpt, report: CrashReport | None = None) -> dict[str, Any]:
-    """``crash`` (fields of the fatal report), ``cause``, ``signature``, ``timeline``, ``reports``, ``last_words``."""
+    """``crash`` (fields of the fatal report), ``capture_death``, ``cause``, ``signature``, ``timeline`` and more."""
     crash = log.fatal
     cause = find_cause(log, excerpt, report)
     return {
         "crash": None if crash is None else crash.as_json(),
+        "capture_death": None if log.capture_death is None else log.capture_death.as_json(),
         "cause": None if cause is None else cause.as_json(),
         "signature": None if crash is None else find_signature(crash).as_json(),
         "timeline": log_timeline(log, excerpt),

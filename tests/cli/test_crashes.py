@@ -24,7 +24,7 @@ from tests.vmcore import dumps
 
 KEYS = {
     *("format", "file", "status", "dump", "crash", "cause", "signature", "timeline", "reports", "last_words"),
-    *("counts", "symbols", "drgn", "sections", "findings"),
+    *("capture_death", "counts", "symbols", "drgn", "sections", "findings"),
 }
 
 

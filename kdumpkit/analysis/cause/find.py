@@ -20,6 +20,7 @@ from kdumpkit.analysis.cause import (
     sysrq,
     undecided,
 )
+from kdumpkit.analysis.cause.capture_kernel import with_capture_death
 from kdumpkit.analysis.cause.cause import Cause
 from kdumpkit.analysis.cause.scene import Scene
 from kdumpkit.analysis.crash_report import CrashReport
@@ -54,7 +55,8 @@ def find_cause(log: CrashLog, excerpt: Excerpt | None = None, report: CrashRepor
     if crash is None:
         return None
     earlier = tuple(block for block in log.blocks if block.first_line < crash.first_line)
-    return explain(Scene(crash, earlier, excerpt or Excerpt(), report))
+    cause = explain(Scene(crash, earlier, excerpt or Excerpt(), report))
+    return cause if log.capture_death is None else with_capture_death(cause, log.capture_death)
 
 
 def explain(scene: Scene) -> Cause:

@@ -21,7 +21,7 @@ from kdumpkit.analysis.log.frames import (
 from kdumpkit.analysis.log.kinds.rule import Role
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.module_list import split_modules
-from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header
+from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header, says_kdump_loaded
 
 FRAME_LIMIT = 512
 #: characters of the list of modules
@@ -78,6 +78,10 @@ class Builder:
         self.kept = False
         #: lines since the last that looked like part of the report
         self.gap_lines = 0
+        #: the kernel said that this report, or its panic, is over: kexec started nothing out of it
+        self.ended = False
+        #: whether a capture kernel was loaded; None where the report does not say
+        self.kdump_loaded: bool | None = None
         self.panicked = False
         self.panic_reason: str | None = None
         self.died = role is Role.DIE
@@ -264,6 +268,8 @@ class Builder:
                 return
             self.header_lines += 1
             self.confirmed = True
+            if self.kdump_loaded is None:
+                self.kdump_loaded = says_kdump_loaded(text, header)
         known = self.header
         if known.pid is not None and header.pid is not None and known.pid != header.pid and text.startswith("CPU:"):
             return
@@ -287,14 +293,9 @@ class Builder:
             self.line_numbers["tainted"] = line_number
         if known.release is None:
             self.line_numbers["kernel_release"] = line_number
-        self.header = TaskHeader(
-            known.cpu,
-            known.pid,
-            known.comm,
-            state.taint if known.taint is None else known.taint,
-            known.release or state.release,
-            known.version or state.version,
-        )
+        taint = state.taint if known.taint is None else known.taint
+        release, version = known.release or state.release, known.version or state.version
+        self.header = TaskHeader(known.cpu, known.pid, known.comm, taint, release, version)
 
     def _take_modules(self, text: str) -> None:
         if self.module_text_size < MODULE_TEXT_LIMIT:

@@ -1,7 +1,7 @@
 """Which report a log's kernel died of.
 
 1. A console may hold several boots, and the capture kernel's after the crash: the last boot in which something fatal
-   happened is the one.
+   happened is the one, and the capture kernel's own death is told beside it.
 2. There, the report that a panic ended; if no panic was printed (kdump starts before it), the first fatal report: a
    second oops is most often the consequence of the first.
 3. Of fatal reports in a row, each soon after the other, the first: an oops, then init killed or a stack found overrun.
@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.model import Severity
@@ -65,6 +65,16 @@ def choose_fatal(reports: Sequence[Builder]) -> Builder | None:
             ):
                 return report
     return first
+
+
+def choose_capture_death(
+    reports: Sequence[Builder], crash: Builder | None, captures: Collection[int]
+) -> Builder | None:
+    """What the capture kernel died of that was to save this crash; None where nothing of the kind is printed."""
+    if crash is None or crash.boot in captures or crash.boot + 1 not in captures:
+        return None
+    died = choose_fatal([report for report in reports if report.boot == crash.boot + 1])
+    return died if died is not None and (died.panicked or died.severity is Severity.FATAL) else None
 
 
 def _inherit(root: Builder, consequence: Builder) -> Builder:

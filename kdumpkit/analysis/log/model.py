@@ -147,10 +147,17 @@ class CrashLog:
     #: all blocks that were seen
     block_count: int
     line_count: int
-    #: how often a kernel started in this log (``Linux version`` lines)
+    #: how often a kernel started in this log: by its ``Linux version`` line, or by time stamps that begin anew
     boot_count: int
+    #: what the capture kernel died of that was started to save this crash; None where the log tells of no such death
+    capture_death: CrashBlock | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The fatal report's fields, or ``kind: none``; then counts for the whole log."""
+        """The fatal report's fields, or ``kind: none``; then the capture kernel's death, and counts of the log."""
         shown = dict(NO_CRASH) if self.fatal is None else self.fatal.as_json()
-        return shown | {"block_count": self.block_count, "line_count": self.line_count, "boot_count": self.boot_count}
+        return shown | {
+            "capture_death": None if self.capture_death is None else self.capture_death.as_json(),
+            "block_count": self.block_count,
+            "line_count": self.line_count,
+            "boot_count": self.boot_count,
+        }

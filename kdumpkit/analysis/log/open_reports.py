@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
-from kdumpkit.analysis.log.choose import choose_fatal, related
+from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
@@ -29,7 +30,6 @@ _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
 _match_frame = COMMON_FRAME.match
-_BANNER = re.compile(r"^Linux version (?P<release>[\w.+~-]{1,120}) \(")
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
@@ -47,16 +47,12 @@ class OpenReports:
     """Takes messages in the order of the log."""
 
     def __init__(self) -> None:
-        self.boot = 0
-        self.boot_count = 0
+        self.boots = Boots()
         #: number of reports so far
         self.order = 0
         self.open: dict[str | None, Builder] = {}
         self.first: list[Builder] = []
         self.last: deque[Builder] = deque(maxlen=_KEPT_LAST)
-        self.release: dict[int, tuple[str, int]] = {}
-        #: boots of the capture kernel: what happens there is not what the machine died of
-        self.capture_boots: set[int] = set()
 
     # --- messages ---
 
@@ -66,13 +62,14 @@ class OpenReports:
         if text.startswith('PANIC: "'):
             # the crash utility's summary, pasted above the log
             return
+        if text.startswith("Linux version "):
+            if self.boots.take_banner(text, message.time_s, number):
+                self._close_all()
+            return
+        self._take_time(message.time_s, number)
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
-        if text.startswith("Linux version "):
-            self._boot(text, number)
-            return
-        if "elfcorehdr=" in text and "ommand line:" in text:
-            self.capture_boots.add(self.boot)
+        self.boots.take_words(text)
         present = {literal for literal in _RULE_LITERALS if literal in text}
         for literals, rule in _RULES_BY_LITERAL:
             if not present.isdisjoint(literals):
@@ -98,13 +95,26 @@ class OpenReports:
                 return
         else:
             builder.gap_lines += 1
+            if self._take_time(None if time_s is None else float(time_s), number):
+                return
         if (
             builder.sealed
             or builder.gap_lines > (_GAP_LINES if builder.confirmed else _UNSURE_LINES)
             or number - builder.first_line > _REPORT_LINES
             or text.startswith(_ENDS)
         ):
+            builder.ended = builder.ended or text.startswith(_ENDS)
             self._close(builder.caller)
+
+    def _take_time(self, time_s: float | None, number: int) -> bool:
+        """Close all reports where the stamp is that of another kernel; whether it is."""
+        if time_s is None:
+            return False
+        seen = [float(builder.last_time) for builder in self.open.values() if builder.last_time is not None]
+        if not self.boots.take_time(time_s, max(seen, default=None), number):
+            return False
+        self._close_all()
+        return True
 
     def _route(self, caller: str | None) -> Builder | None:
         found = self.open.get(caller)
@@ -174,9 +184,12 @@ class OpenReports:
         if match is None:
             return False
         reason = match["reason"].strip()
-        if end is not None and any(report.panicked and report.boot == self.boot for report in self._newest_first()):
-            # the second print of a panic; of use only where the first is lost
-            return True
+        if end is not None:
+            ended = next((r for r in self._newest_first() if r.panicked and r.boot == self.boots.number), None)
+            if ended is not None:
+                # the second print of a panic; of use only where the first is lost
+                ended.ended = True
+                return True
         rule = panics.find_rule(reason)
         target = self._panicking(rule, message)
         if target is None:
@@ -190,6 +203,7 @@ class OpenReports:
         if not target.panicked:
             target.panicked = True
             target.confirmed = True
+            target.ended = end is not None
             target.panic_reason = reason
             target.line_numbers["panic_reason"] = number
         target.last_line = number
@@ -205,7 +219,7 @@ class OpenReports:
         fitting = [
             builder
             for builder in self._newest_first()
-            if builder.boot == self.boot and builder.confirmed and not builder.panicked and _ends(rule, builder)
+            if builder.boot == self.boots.number and builder.confirmed and not builder.panicked and _ends(rule, builder)
         ]
         if not fitting:
             return None
@@ -221,19 +235,6 @@ class OpenReports:
             chosen = builder
         return chosen
 
-    def _boot(self, text: str, number: int) -> None:
-        banner = _BANNER.match(text)
-        if banner is None:
-            return
-        for key in list(self.open):
-            self._close(key)
-        self.boot_count += 1
-        if number > 1:
-            self.boot += 1
-        self.release[self.boot] = (banner["release"], number)
-        if len(self.release) > _KEPT_LAST:
-            del self.release[next(iter(self.release))]
-
     # --- reports ---
 
     def _newest_first(self) -> list[Builder]:
@@ -244,7 +245,7 @@ class OpenReports:
         if not builder.order:
             self.order += 1
             builder.order = self.order
-            builder.boot = self.boot
+            builder.boot = self.boots.number
         builder.caller = caller
         if caller in self.open and self.open[caller] is not builder:
             self._close(caller)
@@ -253,6 +254,10 @@ class OpenReports:
         self.open.pop(caller, None)
         self.open[caller] = builder
         builder.gap_lines = 0
+
+    def _close_all(self) -> None:
+        for key in list(self.open):
+            self._close(key)
 
     def _close(self, key: str | None) -> None:
         builder = self.open.pop(key)
@@ -267,21 +272,20 @@ class OpenReports:
         else:
             self.last.append(builder)
 
-    def finish(self) -> tuple[CrashBlock | None, tuple[CrashBlock, ...]]:
-        """The report of the crash, and all that were kept."""
-        for key in list(self.open):
-            self._close(key)
+    def finish(self) -> tuple[CrashBlock | None, CrashBlock | None, tuple[CrashBlock, ...]]:
+        """The report of the crash, that of the capture kernel's own death after it, and all that were kept."""
+        self._close_all()
         reports = sorted([*self.first, *self.last], key=lambda builder: builder.order)
-        chosen = choose_fatal([report for report in reports if report.boot not in self.capture_boots] or reports)
-        blocks: list[CrashBlock] = []
-        fatal: CrashBlock | None = None
+        self.boots.settle(reports)
+        captures = self.boots.capture
+        chosen = choose_fatal([report for report in reports if report.boot not in captures] or reports)
+        in_capture = choose_capture_death(reports, chosen, captures)
+        blocks: dict[int, CrashBlock] = {}
         for report in reports:
-            release, line = self.release.get(report.boot, (None, None))
-            block = report.finish(release, line)
-            blocks.append(block)
-            if report is chosen:
-                fatal = block
-        return fatal, tuple(blocks)
+            release, line = self.boots.release.get(report.boot, (None, None))
+            blocks[report.order] = report.finish(release, line)
+        fatal = None if chosen is None else blocks[chosen.order]
+        return fatal, None if in_capture is None else blocks[in_capture.order], tuple(blocks.values())
 
 
 def _take_die(builder: Builder, text: str, rename: bool) -> None:

@@ -12,11 +12,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from kdumpkit.analysis.log.kinds import LITERALS
+from kdumpkit.analysis.log import boots
+from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.open_reports import OpenReports
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
 
+_LITERALS = (*RULE_LITERALS, *boots.LITERALS)
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
 _BREAK_COLUMNS = (72, 80)
@@ -207,8 +209,9 @@ class _Reader:
         return message
 
     def finish(self) -> CrashLog:
-        fatal, blocks = self.reports.finish()
-        return CrashLog(fatal, blocks, self.reports.order, self.line_number, self.reports.boot_count)
+        fatal, in_capture, blocks = self.reports.finish()
+        reports = self.reports
+        return CrashLog(fatal, blocks, reports.order, self.line_number, reports.boots.count, in_capture)
 
 
 def _joined(text: str, rest: str) -> str:
@@ -224,7 +227,7 @@ def _hits(data: bytes) -> list[int]:
     """The numbers of the lines that hold a rule's words, in order."""
     found: set[int] = set()
     ends: list[int] = []
-    for literal in LITERALS:
+    for literal in _LITERALS:
         at = data.find(literal)
         while at >= 0:
             if not ends:

@@ -34,6 +34,10 @@ _STATE_ONLY = re.compile(_TAINT)
 _SHOWING = re.compile(r"Showing stack for process (?P<pid>\d{1,10})$")
 
 
+#: kernels since 5.0 print whether a capture kernel is loaded, some older ones too (lib/dump_stack.c)
+_SAYS_KDUMP_SINCE = 5
+
+
 @dataclass(frozen=True)
 class TaskHeader:
     """What one such line says; None for what it does not say."""
@@ -88,3 +92,11 @@ def parse_task_header(text: str) -> TaskHeader | None:
             named = match.groupdict()
             return TaskHeader(_int(named.get("cpu")), _int(named.get("pid")), named.get("comm"))
     return None
+
+
+def says_kdump_loaded(text: str, header: TaskHeader) -> bool | None:
+    """Whether a task header says that a capture kernel was loaded; None where its kernel may not say either."""
+    if " Kdump: loaded " in text:
+        return True
+    major = (header.release or "").partition(".")[0]
+    return False if major.isdecimal() and int(major) >= _SAYS_KDUMP_SINCE else None

@@ -20,8 +20,6 @@ LITERALS: tuple[bytes, ...] = tuple(
     dict.fromkeys(
         [
             b"Kernel panic - not syncing",
-            b"Linux version ",
-            b"elfcorehdr=",
             *(lit for rule in RULES for lit in rule.literals),
         ]
     )
