@@ -62,11 +62,13 @@ def plan_remove_kernel(
     would_remove: Sequence[str],
     *,
     new_default: str = "",
+    boot_once: str = "",
 ) -> Plan:
     """The plan that removes one kernel; empty where it is not installed.
 
     ``packages`` are those that its files are from, ``would_remove`` what the package tool says it would remove for
-    them. ``new_default`` is the kernel that this run makes the default first; "": none.
+    them. ``new_default`` is the kernel that this run makes the default first, ``boot_once`` the one that it starts once
+    afterwards; "": none.
 
     Raises GateClosed for the running kernel, the last complete one, the default one without a new default, one whose
     default cannot be told, one that is from no package, and one that would take other packages along.
@@ -81,6 +83,8 @@ def plan_remove_kernel(
         raise GateClosed(
             f"{release} is not removed: no other kernel has an initrd and modules", "install another kernel first"
         )
+    if release == boot_once:
+        raise GateClosed(f"{release} is to be started once, so it is not removed", "name it in one of the two alone")
     _check_not_default(boot_loader, release, new_default)
     if not packages:
         raise GateClosed(
@@ -149,20 +153,26 @@ def _check_forgets(mounts: Mounts | Unknown) -> None:
 
 
 def _check_not_default(boot_loader: BootLoader | Unknown, release: str, new_default: str) -> None:
-    if new_default and new_default != release:
-        return
+    replaced = bool(new_default) and new_default != release
     if isinstance(boot_loader, Unknown):
+        if replaced:
+            return
         raise GateClosed(
             f"{release} is not removed: it is not known which kernel boots by default ({boot_loader.sentence()})",
             "name another one in default_kernel",
         )
-    default = boot_loader.default
-    if isinstance(default, Unknown) or default is None:
-        raise GateClosed(
-            f"{release} is not removed: it is not known which kernel boots by default", "name one in default_kernel"
-        )
-    if default.release == release:
-        raise GateClosed(
-            f"{release} is what the next boot starts, so it is not removed",
-            "name another one in default_kernel, or boot once into another first",
-        )
+    for entry in (boot_loader.default, boot_loader.lasting):
+        if isinstance(entry, Unknown) or entry is None:
+            if replaced:
+                continue
+            raise GateClosed(
+                f"{release} is not removed: it is not known which kernel boots by default", "name one in default_kernel"
+            )
+        # another default takes the place of the lasting one, and leaves what the next boot alone is asked to start
+        if entry.release == release and not (replaced and entry == boot_loader.lasting):
+            raise GateClosed(
+                f"{release} is what the next boot starts, so it is not removed"
+                if entry == boot_loader.default
+                else f"{release} is what each boot after the next starts, so it is not removed",
+                "name another one in default_kernel, or boot once into another first",
+            )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
 from kdumpkit.facts.boot_loader import BootLoader
@@ -73,3 +76,59 @@ def check_running_is_default(
         reason = f"The next boot starts {entry.release} (entry {entry.position}), not {kernels.running_release}."
         return Finding(id, Status.WARN, reason, "reboot, then check again", records)
     return Finding(id, Status.PASS, f"The next boot starts {entry.release}, which is running.", "", records)
+
+
+@dataclass(frozen=True)
+class KernelsAsked:
+    """Which kernels a run asks for; "" for what it does not ask. ``once`` counts where the run makes changes."""
+
+    default: str = ""
+    once: str = ""
+    removed: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.default or self.once or self.removed)
+
+
+def check_kernels_as_asked(
+    kernels: InstalledKernels | Unknown, boot_loader: BootLoader | Unknown, asked: KernelsAsked
+) -> Finding:
+    """``kernels.as_asked``: what the boot loader's own files start, at each boot and at the next, against the asked."""
+    id = "kernels.as_asked"
+    if isinstance(kernels, Unknown):
+        return unknown_finding(id, "which kernels are installed", kernels)
+    if isinstance(boot_loader, Unknown):
+        return unknown_finding(id, "which kernel the next boot starts", boot_loader)
+    records = records_of(kernels, boot_loader)
+    for wanted, entry in ((asked.default, boot_loader.lasting), (asked.once, boot_loader.default)):
+        if wanted and isinstance(entry, Unknown):
+            return unknown_finding(id, "which kernel the next boot starts", entry)
+    wrong = tuple(_not_as_asked(kernels, boot_loader, asked))
+    if wrong:
+        reason = f"Asked for and not so, by {boot_loader.path}: {'; '.join(wrong)}."
+        return Finding(id, Status.FAIL, reason, "kdumpkit run HOST.yaml --set mode=apply", records)
+    met = (
+        f"each boot starts {asked.default}" if asked.default else "",
+        f"the next boot starts {asked.once}" if asked.once else "",
+        f"{asked.removed} is gone" if asked.removed else "",
+    )
+    if asked.once and asked.once == kernels.running_release:
+        met = (met[0], f"{asked.once} runs", met[2])
+    reason = f"As asked for, by {boot_loader.path}: {'; '.join(words for words in met if words)}."
+    return Finding(id, Status.PASS, reason, "", records)
+
+
+def _not_as_asked(kernels: InstalledKernels, boot_loader: BootLoader, asked: KernelsAsked) -> Iterator[str]:
+    lasting, following = boot_loader.lasting, boot_loader.default
+    if asked.default and not isinstance(lasting, Unknown):
+        starts = lasting.release if lasting else None
+        if starts != asked.default:
+            yield f"each boot starts {starts or 'the first entry'}, not {asked.default}"
+    if asked.once and asked.once != kernels.running_release and not isinstance(following, Unknown):
+        starts = following.release if following else None
+        if starts != asked.once:
+            yield f"the next boot starts {starts or 'the first entry'}, not {asked.once}"
+    if asked.removed in {kernel.release for kernel in kernels.kernels}:
+        yield f"{asked.removed} is still in /boot"
+    elif any(entry.release == asked.removed for entry in boot_loader.entries if asked.removed):
+        yield f"the boot menu still has an entry for {asked.removed}"

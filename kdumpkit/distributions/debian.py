@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions import debian_kernels, kdump_tools_dumps
+from kdumpkit.distributions import debian_kernels, grub_kernels, kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -231,10 +231,10 @@ class Debian(Distribution):
     # Kernels
 
     def edit_default_kernel(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
-        return debian_kernels.edit_default_kernel(GRUB, files, release)
+        return grub_kernels.edit_default_kernel(GRUB, debian_kernels.PROGRAMS, files, release)
 
     def edit_boot_once(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
-        return debian_kernels.edit_boot_once(GRUB, files, release)
+        return grub_kernels.edit_boot_once(GRUB, debian_kernels.PROGRAMS, files, release)
 
     def kernel_owner_command(self, release: str) -> Command:
         self._check_release(release)

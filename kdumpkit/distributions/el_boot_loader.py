@@ -118,12 +118,8 @@ def _source_line(content: bytes, number: int) -> str:
     return content.split(b"\n")[number - 1].decode("utf-8", "replace")
 
 
-def _by_mkconfig(files: Mapping[str, bytes], tokens: tuple[str, ...], id: str) -> BootLoaderEdit:
-    if DEFAULTS not in files:
-        raise GateClosed(
-            f"there is no {DEFAULTS}, so this host's menu is not made by grub2-mkconfig; nothing was changed",
-            "add crashkernel= by the way of this host's own boot loader",
-        )
+def known_menu(files: Mapping[str, bytes], id: str) -> str:
+    """The one menu that this host boots by; GateClosed where several could be it."""
     menu = menu_path(files, id)
     if menu is None:
         raise GateClosed(
@@ -131,6 +127,16 @@ def _by_mkconfig(files: Mapping[str, bytes], tokens: tuple[str, ...], id: str) -
             f"{', '.join(efi_menus(files))}",
             f"efibootmgr -v; ls -l {EFI_MENUS}",
         )
+    return menu
+
+
+def _by_mkconfig(files: Mapping[str, bytes], tokens: tuple[str, ...], id: str) -> BootLoaderEdit:
+    if DEFAULTS not in files:
+        raise GateClosed(
+            f"there is no {DEFAULTS}, so this host's menu is not made by grub2-mkconfig; nothing was changed",
+            "add crashkernel= by the way of this host's own boot loader",
+        )
+    menu = known_menu(files, id)
     if menu not in files:
         raise GateClosed(f"{menu} is missing, so this host does not boot by it", f"ls -l {MENU} {EFI_MENUS}")
     after = with_crashkernel(files[DEFAULTS], tokens)

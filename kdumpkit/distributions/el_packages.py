@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdumpkit.command import Command, command
-from kdumpkit.errors import GateClosed, ParameterError
+from kdumpkit.errors import ParameterError
 from kdumpkit.facts.rpm_versions import rpm_version_key
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*")
@@ -19,8 +19,10 @@ _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*")
 _MACHINE = re.compile(r"\.(x86_64|aarch64|ppc64le|ppc64|s390x|i686)$")
 #: a kernel of each variant
 KERNELS = ("kernel", "kernel-uek", "kernel-rt", "kernel-64k", "kernel-debug", "kernel6.12")
-#: kernels are never removed, nor what they are made of
-_KERNEL = re.compile(r"kernel(?:6\.[0-9]+)?(?:-(?:uek|rt|64k|debug|core|modules|image))*(?:-[0-9].*)?")
+#: kernels, and what they are made of, are removed by rpm_kernels alone
+_KERNEL = re.compile(
+    r"kernel(?:6\.[0-9]+)?(?:-(?:uek|rt|64k|debug|core|modules|image|extra|internal|partner))*(?:-[0-9].*)?"
+)
 
 # The transaction is tried without being carried out first: one that would upgrade or remove anything is refused. What
 # counts are the headings of its table: "Updating Subscription Management repositories." is none.
@@ -117,27 +119,6 @@ def remove_command(tool: str, packages: Sequence[str]) -> Command | None:
         return None
     option = "--setopt=clean_requirements_on_remove=False"
     return command(tool, option, "--assumeyes", "remove", *packages, timeout_s=900, as_root=True)
-
-
-def remove_kernel_command(tool: str, release: str, running: str, installed: Sequence[str]) -> Command:
-    """Removes one kernel with all its parts, and nothing else.
-
-    ``installed`` are the releases that are there. Raises GateClosed for the running one, one that is not there, and the
-    last that would be left beside the running one.
-    """
-    names = kernel_names(release)
-    if release == running:
-        raise GateClosed(f"{release} is running: it is not removed", "boot into another kernel first")
-    if release not in installed:
-        raise GateClosed(f"{release} is not installed", f"rpm -q {names.package}")
-    if len(installed) <= 2:
-        raise GateClosed(
-            f"{release} is the only kernel to fall back to: it is not removed", "install another one first"
-        )
-    # the other parts depend on core; EL 7 has one package
-    part = names.installed_as if tool == "yum" else f"{names.package}-core-{names.version}{names.machine}"
-    option = "--setopt=clean_requirements_on_remove=False"
-    return command(tool, option, "--assumeyes", "remove", part, timeout_s=900, as_root=True)
 
 
 def offered_kernels_command(tool: str, packages: Sequence[str]) -> Command:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import ClassVar
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions import el_packages, el_symbols, kdump_tools_dumps
+from kdumpkit.distributions import el_kernels, el_packages, el_symbols, kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -28,12 +28,12 @@ from kdumpkit.distributions.answers import (
     SizingFacts,
     SymbolPackages,
 )
-from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.el_boot_loader import EditKnowledge, edit_el_crashkernel, grubby
 from kdumpkit.distributions.el_crashkernel import default_rule, extras_from, is_custom, recommend_for
 from kdumpkit.distributions.el_dumps import parse_el_listing
 from kdumpkit.distributions.el_kexec import el_capture_files, el_kexec_load
 from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
+from kdumpkit.distributions.rpm_kernels import RpmDistribution
 from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
 from kdumpkit.facts.grub import DEFAULTS
@@ -52,7 +52,7 @@ _LIKE_EL = frozenset({"rhel", "centos", "ol", "almalinux", "rocky"})
 _LAB = "Enterprise Linux's own kernel, dracut, kdumpctl and grubby: the lab has Debian's and its own"
 
 
-class EnterpriseLinux(Distribution):
+class EnterpriseLinux(RpmDistribution):
     """RHEL, Fedora, and what says in ID_LIKE that it is like them."""
 
     family: ClassVar[str] = "enterprise linux"
@@ -212,6 +212,14 @@ class EnterpriseLinux(Distribution):
             script = f's/ *crashkernel=[^ "]*//g; s/^GRUB_CMDLINE_LINUX="/&{words} /'
             return f"sed -i {shlex.quote(script)} {DEFAULTS} && {self.regenerate_remedy()} && reboot"
         return f"{grubby(tokens[0], more=()).shown()} && reboot"
+
+    # Kernels
+
+    def edit_default_kernel(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        return el_kernels.edit_default_kernel(files, release, self.os_release.id)
+
+    def edit_boot_once(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        return el_kernels.edit_boot_once(files, release, self.os_release.id)
 
     # Service and loading
 

@@ -25,7 +25,7 @@ from kdumpkit.distributions.answers import (
     SizingFacts,
     SymbolPackages,
 )
-from kdumpkit.distributions.base import Distribution
+from kdumpkit.distributions.rpm_kernels import RpmDistribution
 from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.distributions.suse_boot_loader import GRUB, crashkernel_remedy, edit_suse, transactional_remedy
 from kdumpkit.distributions.suse_crashkernel import recommend_suse
@@ -51,7 +51,7 @@ TRANSACTIONAL = frozenset({"sle-micro", "sl-micro", "suse-microos", "opensuse-mi
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(?:=[A-Za-z0-9+.~_:-]+)?")
 
 
-class Suse(Distribution):
+class Suse(RpmDistribution):
     """SUSE Linux Enterprise, openSUSE, and what says in ID_LIKE that it is like them."""
 
     family: ClassVar[str] = "suse"
@@ -187,6 +187,20 @@ class Suse(Distribution):
         if self.is_transactional:
             return transactional_remedy()
         return crashkernel_remedy(value, by_kdump=self.version >= (16,))
+
+    # Kernels
+
+    def edit_default_kernel(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        self._refuse_transactional("the boot loader is set up from inside a snapshot", "grub.cfg")
+        return suse_kernels.edit_default_kernel(files, release, self.name)
+
+    def edit_boot_once(self, files: Mapping[str, bytes], release: str) -> BootLoaderEdit:
+        self._refuse_transactional("the boot loader is set up from inside a snapshot", "grub.cfg")
+        return suse_kernels.edit_boot_once(files, release, self.name)
+
+    def remove_kernel_command(self, packages: tuple[str, ...]) -> Command:
+        self._refuse_transactional("packages are removed in a new snapshot", f"pkg remove {' '.join(packages)}")
+        return super().remove_kernel_command(packages)
 
     # Service and loading
 

@@ -1,4 +1,4 @@
-"""Kernel packages of SUSE: which release a version is, what is on offer, and how one is added or taken away.
+"""Kernels of SUSE: which release a version of a package is, what is on offer, and which one is started.
 
 Kernels are installed beside each other (``multiversion = provides:multiversion(kernel)`` in /etc/zypp/zypp.conf, the
 default since SLES 12). ``purge-kernels.service`` removes at boot what ``multiversion.kernels`` does not keep, by
@@ -12,13 +12,20 @@ flavour).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdumpkit.command import Command, command
-from kdumpkit.errors import GateClosed, ParameterError
+from kdumpkit.distributions import grub_kernels
+from kdumpkit.distributions.answers import BootLoaderEdit
+from kdumpkit.distributions.suse_boot_loader import GRUB
+from kdumpkit.errors import ParameterError, UnsupportedHost
+from kdumpkit.facts.grub import ENVIRONMENTS
 from kdumpkit.facts.rpm_versions import rpm_version_key
+from kdumpkit.facts.suse_boot_loader import ENTRY_TYPES, SETTINGS, loader_type
 
+#: grub2-reboot, as grub2-once of SUSE takes titles and no ids
+PROGRAMS = grub_kernels.GrubPrograms("grub2-set-default", "grub2-reboot", ENVIRONMENTS[1])
 #: the flavours that kernel packages are named for
 FLAVOURS = ("default", "preempt", "rt", "azure", "64kb", "longterm", "vanilla")
 RELEASE = re.compile(r"[0-9][A-Za-z0-9+.~_]*(?:-[A-Za-z0-9+.~_]+)*-[a-z0-9]+")
@@ -87,16 +94,26 @@ def second_kernel(running_release: str, installed: Sequence[str], offered: str) 
     return max(others, key=lambda kernel: rpm_version_key(kernel.version)).label if others else None
 
 
-def remove_kernel_command(kernel: OfferedKernel, running_release: str, installed: Sequence[str]) -> Command:
-    """Removes one kernel. Raises GateClosed for the running one and for the last to fall back to."""
-    others = {release for release in installed if release not in (kernel.release, running_release)}
-    if kernel.release == running_release:
-        raise GateClosed(f"{kernel.release} is running: it is not removed", "boot into another kernel first")
-    if not others:
-        raise GateClosed(
-            f"{kernel.release} is the last kernel to fall back to beside the running one",
-            "install another kernel first",
+def edit_default_kernel(files: Mapping[str, bytes], release: str, distribution: str) -> BootLoaderEdit:
+    """The edits and commands after which each boot starts this kernel; none where each does already.
+
+    Raises UnsupportedHost where another boot loader than GRUB decides, ParameterError where no entry starts it.
+    """
+    _check_grub(files, distribution, f"bootctl set-default, with the entry of {release}")
+    return grub_kernels.edit_default_kernel(GRUB, PROGRAMS, files, release)
+
+
+def edit_boot_once(files: Mapping[str, bytes], release: str, distribution: str) -> BootLoaderEdit:
+    """The command after which the next boot alone starts this kernel. Raises as :func:`edit_default_kernel`."""
+    _check_grub(files, distribution, f"bootctl set-oneshot, with the entry of {release}")
+    return grub_kernels.edit_boot_once(GRUB, PROGRAMS, files, release)
+
+
+def _check_grub(files: Mapping[str, bytes], distribution: str, instead: str) -> None:
+    kind = loader_type(files.get(SETTINGS))
+    if kind in ENTRY_TYPES:
+        raise UnsupportedHost(
+            f"{distribution}: LOADER_TYPE={kind} in {SETTINGS}, so the entries are in the hands of sdbootutil; nothing "
+            "was changed",
+            f"by hand: {instead}",
         )
-    # rpm, as zypper would remove what depends on it as well without a question
-    label = f"{kernel.name}-{kernel.version}"
-    return command("rpm", "--erase", "--", label, timeout_s=600, as_root=True)

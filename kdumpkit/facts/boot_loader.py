@@ -52,13 +52,15 @@ class BootEntry:
 class BootLoader:
     """The entries, the one that the next boot takes, and what the settings would put into the next entries.
 
-    ``default`` None: what is named is not in the menu; Unknown: it could not be read which is named. ``default_name``
-    is what names it (None: nothing does). ``configured`` are the ``crashkernel=`` words of the settings with the file
+    ``default`` None: what is named is not in the menu; Unknown: it could not be read which is named. ``lasting`` is
+    the same for each boot after the next, which can be asked to start another one once. ``default_name`` is what names
+    the default (None: nothing does). ``configured`` are the ``crashkernel=`` words of the settings with the file
     and line that put them there. ``deciders`` are the files that the command line of the next boot comes from.
     """
 
     entries: tuple[BootEntry, ...]
     default: BootEntry | Unknown | None
+    lasting: BootEntry | Unknown | None
     default_name: str | None
     configured: tuple[CommandLineWord, ...]
     deciders: tuple[str, ...]
@@ -85,6 +87,7 @@ def grub_boot_loader_from(files: Files) -> BootLoader | Unknown:
     return BootLoader(
         entries=entries,
         default=_default(config, environment),
+        lasting=_default(config, environment, lasting=True),
         default_name=config.default,
         configured=() if isinstance(settings, Unknown) else settings.crashkernel_words(),
         deciders=(config.path,),
@@ -93,11 +96,13 @@ def grub_boot_loader_from(files: Files) -> BootLoader | Unknown:
     )
 
 
-def _default(config: GrubConfig, environment: GrubEnvironment | Unknown) -> BootEntry | Unknown | None:
+def _default(
+    config: GrubConfig, environment: GrubEnvironment | Unknown, *, lasting: bool = False
+) -> BootEntry | Unknown | None:
     # without an environment block GRUB has no saved entry: only where it is needed does it matter that it was not read
     if isinstance(environment, Unknown) and not environment.absent:
         return environment
-    entry = default_entry(config, environment)
+    entry = default_entry(config, environment, lasting=lasting)
     return None if entry is None else _entry(config, entry)
 
 

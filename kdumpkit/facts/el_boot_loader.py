@@ -150,13 +150,15 @@ def _from_entries(files: Files, contents: Mapping[str, bytes], menu: str) -> Boo
     known = environment if isinstance(environment, GrubEnvironment) else None
     fallbacks = menu_variables(contents.get(menu, b""))
     made = boot_entries(entries, known, fallbacks)
-    name = _default_name(known, fallbacks, contents.get(menu, b""))
+    saved = _saved_name(known, fallbacks, contents.get(menu, b""))
+    name = (known.next_entry if known else None) or saved
     shared = sorted({path for entry in entries if "kernelopts" in entry.variables for path in _kernelopts(known, menu)})
     settings = grub_defaults_from({path: state for path, state in files.items() if path == grub.DEFAULTS})
     return BootLoader(
         entries=made,
         # what is named and not there makes GRUB take the first entry
         default=find_entry(made, name) or made[0],
+        lasting=find_entry(made, saved) or made[0],
         default_name=name,
         configured=_configured(settings, contents),
         deciders=(PATTERN, *shared),
@@ -169,9 +171,7 @@ def _kernelopts(environment: GrubEnvironment | None, menu: str) -> tuple[str, ..
     return (environment.path,) if environment and environment.get("kernelopts") is not None else (menu,)
 
 
-def _default_name(environment: GrubEnvironment | None, fallbacks: Mapping[str, str], menu: bytes) -> str | None:
-    if environment is not None and environment.next_entry:
-        return environment.next_entry
+def _saved_name(environment: GrubEnvironment | None, fallbacks: Mapping[str, str], menu: bytes) -> str | None:
     saved = environment.saved_entry if environment is not None else None
     # GRUB_DEFAULT with a number or a title of its own is written as plain text
     fixed = fallbacks.get("default")

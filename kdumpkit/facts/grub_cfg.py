@@ -242,13 +242,16 @@ def _quoted(text: str, at: int) -> tuple[int, str]:
     return -1, ""
 
 
-def default_entry(config: GrubConfig, environment: GrubEnvironment | Unknown) -> GrubEntry | None:
+def default_entry(
+    config: GrubConfig, environment: GrubEnvironment | Unknown, *, lasting: bool = False
+) -> GrubEntry | None:
     """The entry of the next boot: ``next_entry`` if set, else the generated default, else the first entry.
 
-    None where what is named is not in the menu (GRUB then takes the first entry) or the menu is empty.
+    ``lasting``: that of each boot after it, which is without ``next_entry``. None where what is named is not in the
+    menu (GRUB then takes the first entry) or the menu is empty.
     """
     known = environment if isinstance(environment, GrubEnvironment) else None
-    if known is not None and known.next_entry:
+    if known is not None and known.next_entry and not lasting:
         return config.find(known.next_entry)
     selector = config.default
     if selector is not None and "saved_entry" in selector:

@@ -74,9 +74,11 @@ def _entries_from(files: Files, kind: str) -> BootLoader | Unknown:
         detail = f"LOADER_TYPE is {kind}, and there is no entry"
         return Unknown(ENTRIES_DIRECTORY, Why.ABSENT, detail, record_numbers(*records))
     made = tuple(_entry(entry, number) for number, entry in enumerate(in_menu_order(entries)))
+    default = _default(made, kind)
     return BootLoader(
         entries=made,
-        default=_default(made, kind),
+        default=default,
+        lasting=default,
         default_name=None,
         configured=kernel_cmdline_words(_content(files, KERNEL_CMDLINE)),
         deciders=tuple(entry.path for entry in made),

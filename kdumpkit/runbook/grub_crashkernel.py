@@ -7,6 +7,7 @@ from typing import ClassVar
 from kdumpkit.actions.boot_loader import compare_crashkernel, plan_crashkernel, verify_crashkernel
 from kdumpkit.checks.crashkernel import check_crashkernel_configured
 from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.kernels import KernelsAsked, check_kernels_as_asked
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
 from kdumpkit.facts.boot_loader import BootEntry
 from kdumpkit.facts.crashkernel import requested_reservation
@@ -139,10 +140,23 @@ class GrubCrashkernel(ChangingStage):
         if self.applying and wanted is not None:
             verify_crashkernel(self.known(boot_loader), wanted, self.parameters.host)
         if isinstance(boot_loader, Unknown):
-            return StepReport(title, findings=self._configured())
+            return StepReport(title, findings=(*self._configured(), *self._kernels()))
         entries = compare_crashkernel(boot_loader, wanted or "").entries
         facts = tuple((entry.title, _entry_words(entry)) for entry in entries)
-        return StepReport(title, facts=facts, findings=self._configured())
+        return StepReport(title, facts=facts, findings=(*self._configured(), *self._kernels()))
+
+    def _kernels(self) -> tuple[Finding, ...]:
+        asked = KernelsAsked(
+            self.parameters.default_kernel,
+            # a boot is asked for by a run that changes the host, and by no other
+            self.parameters.boot_once if self.applying else "",
+            self.parameters.remove_kernel,
+        )
+        if not asked:
+            return ()
+        findings = (check_kernels_as_asked(self.survey.kernels, self.survey.boot_loader, asked),)
+        self.close_gate(findings, "the reboot")
+        return findings
 
     def _files(self) -> dict[str, bytes]:
         states = self.survey.boot_loader_files

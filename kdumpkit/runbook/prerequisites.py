@@ -206,6 +206,7 @@ class Prerequisites(ChangingStage):
             packages,
             would_remove,
             new_default=self.parameters.default_kernel,
+            boot_once=self.parameters.boot_once,
         )
 
     @step

@@ -137,6 +137,9 @@ def test_what_is_never_removed() -> None:
     older = next(entry for entry in menu.entries if entry.release == OLDER)
     refused("what the next boot starts", boot_loader=replace(menu, default=older))
     refused("not known which kernel boots", boot_loader=replace(menu, default=None))
+    refused("not known which kernel boots", boot_loader=replace(menu, lasting=None))
+    refused("what each boot after the next starts", boot_loader=replace(menu, lasting=older))
+    refused("is to be started once", boot_once=OLDER)
     refused("not known which kernel boots", boot_loader=Unknown("/boot/grub/grub.cfg", Why.NOT_PERMITTED))
     refused("from no package", packages=(), would_remove=())
     refused("would take linux-image-cloud-amd64 along", would_remove=(*IMAGE, "linux-image-cloud-amd64"))
@@ -146,6 +149,11 @@ def test_what_is_never_removed() -> None:
 def test_the_default_may_go_where_this_run_names_another() -> None:
     menu = boot_loader()
     older = next(entry for entry in menu.entries if entry.release == OLDER)
-    plan = plan_remove_kernel(DEBIAN, KERNELS, replace(menu, default=older), OLDER, IMAGE, IMAGE, new_default=RUNNING)
+    chosen = replace(menu, default=older, lasting=older)
+    plan = plan_remove_kernel(DEBIAN, KERNELS, chosen, OLDER, IMAGE, IMAGE, new_default=RUNNING)
     assert plan.changes
-    refused("what the next boot starts", boot_loader=replace(menu, default=older), new_default=OLDER)
+    unread = Unknown("/boot/grub/grub.cfg", Why.NOT_PERMITTED)
+    assert plan_remove_kernel(DEBIAN, KERNELS, unread, OLDER, IMAGE, IMAGE, new_default=RUNNING).changes
+    refused("what the next boot starts", boot_loader=chosen, new_default=OLDER)
+    # another default does not take away that it was asked for once
+    refused("what the next boot starts", boot_loader=replace(menu, default=older), new_default=RUNNING)

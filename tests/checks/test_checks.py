@@ -18,7 +18,13 @@ from kdumpkit.checks.crashkernel import (
 from kdumpkit.checks.debug_symbols import check_debug_symbols
 from kdumpkit.checks.dump_target import check_dump_file_system
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.checks.kernels import check_newest_is_running, check_running_is_default, check_second_kernel
+from kdumpkit.checks.kernels import (
+    KernelsAsked,
+    check_kernels_as_asked,
+    check_newest_is_running,
+    check_running_is_default,
+    check_second_kernel,
+)
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
 from kdumpkit.checks.packages import check_packages, check_programs
 from kdumpkit.checks.service import check_service_active, check_service_enabled
@@ -445,6 +451,35 @@ def test_running_is_default() -> None:
     agrees(check_running_is_default(facts.KERNELS, ABSENT), UNKNOWN)
     unread = facts.boot_loader(facts.ONE_TOKEN, NotPermitted("/boot/grub/grubenv", 18))
     agrees(check_running_is_default(facts.KERNELS, unread), UNKNOWN, "not permitted")
+
+
+def test_kernels_as_asked() -> None:
+    def judged(text: str, asked: KernelsAsked, kernels: InstalledKernels = facts.KERNELS) -> Finding:
+        block = b"# GRUB Environment Block\n" + text.encode()
+        found = facts.boot_loader(facts.ONE_TOKEN, FileContent("/boot/grub/grubenv", block, 0o644, False, 18))
+        return check_kernels_as_asked(kernels, found, asked)
+
+    # the menu's default is its first entry, which is the newest kernel
+    agrees(judged("", KernelsAsked(default=facts.RUNNING)), PASS, f"each boot starts {facts.RUNNING}")
+    wrong = judged("", KernelsAsked(default=facts.OTHER))
+    agrees(wrong, FAIL, f"each boot starts {facts.RUNNING}, not {facts.OTHER}")
+    assert "mode=apply" in wrong.remedy
+    # once is not for good, and for good is not once
+    agrees(judged("next_entry=1>2\n", KernelsAsked(default=facts.OTHER)), FAIL, "each boot starts")
+    agrees(judged("next_entry=1>2\n", KernelsAsked(once=facts.OTHER)), PASS, f"the next boot starts {facts.OTHER}")
+    agrees(judged("next_entry=nowhere\n", KernelsAsked(once=facts.OTHER)), FAIL, "starts the first entry, not")
+    agrees(judged("", KernelsAsked(once=facts.OTHER)), FAIL, "the next boot starts", facts.OTHER)
+    agrees(judged("", KernelsAsked(once=facts.RUNNING)), PASS, f"{facts.RUNNING} runs")
+    # gone from /boot and from the menu
+    agrees(judged("", KernelsAsked(removed=facts.OTHER)), FAIL, "still in /boot")
+    left = InstalledKernels((facts.kernel(facts.RUNNING),), facts.RUNNING, (11,))
+    agrees(judged("", KernelsAsked(removed=facts.OTHER), left), FAIL, "menu still has an entry")
+    agrees(judged("", KernelsAsked(removed="5.10.0"), left), PASS, "5.10.0 is gone")
+    agrees(check_kernels_as_asked(DENIED, facts.MENU, KernelsAsked(default="a")), UNKNOWN)
+    agrees(check_kernels_as_asked(facts.KERNELS, ABSENT, KernelsAsked(default="a")), UNKNOWN)
+    unread = facts.boot_loader(facts.ONE_TOKEN, NotPermitted("/boot/grub/grubenv", 18))
+    for asked in (KernelsAsked(default=facts.RUNNING), KernelsAsked(once=facts.OTHER)):
+        agrees(check_kernels_as_asked(facts.KERNELS, unread, asked), UNKNOWN, "not permitted")
 
 
 # debug symbols

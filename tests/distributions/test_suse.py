@@ -10,7 +10,7 @@ from kdumpkit.distributions import distribution_for
 from kdumpkit.distributions.answers import FileEdit, SettingsWanted
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.distributions.suse import Suse
-from kdumpkit.distributions.suse_kernels import OfferedKernel, parse_search, remove_kernel_command
+from kdumpkit.distributions.suse_kernels import parse_search
 from kdumpkit.distributions.suse_settings import edit_sysconfig_kdump
 from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
 from kdumpkit.facts.os_release import OsRelease
@@ -142,21 +142,6 @@ def test_the_search_reads_only_and_nothing_found_is_an_answer() -> None:
     command = SLES.kernel_packages_command()
     assert "--no-refresh" in command.argv
     assert 104 in command.accepted
-
-
-def test_neither_the_running_nor_the_last_kernel_is_removed() -> None:
-    running = OfferedKernel("kernel-default", "5.14.21-150500.55.52.1", True)
-    other = OfferedKernel("kernel-default", "5.14.21-150500.53.2", True)
-    three = (running.release, other.release, "5.14.21-150500.55.7-default")
-    command = remove_kernel_command(other, RELEASE, three)
-    assert command.argv == ("rpm", "--erase", "--", "kernel-default-5.14.21-150500.53.2")
-    with pytest.raises(GateClosed, match="running"):
-        remove_kernel_command(running, RELEASE, three)
-    with pytest.raises(GateClosed, match="last"):
-        remove_kernel_command(other, RELEASE, three[:2])
-    # the running one was started from elsewhere
-    with pytest.raises(GateClosed, match="last"):
-        remove_kernel_command(other, "6.99-1-default", (other.release,))
 
 
 @pytest.mark.parametrize(

@@ -257,3 +257,31 @@ def test_the_remedy_gives_both_words_at_once_and_to_kdump_where_it_would_overwri
     for version, by in (("15.5", "pbl "), ("16.0", "sed "), ("20261101", "sed ")):
         suse = distribution_for(OsRelease("sles", (), version, None))
         assert suse.crashkernel_remedy(PAIR).startswith(by)
+
+
+# which kernel starts
+
+
+def test_a_kernel_by_the_ids_of_the_menu() -> None:
+    sles = distribution_for(OsRelease("sles", ("suse",), "15.5", None))
+    files = {DEFAULTS: GRUB, MENU: (SLES / "grub.cfg").read_bytes(), GRUBENV: SAVED}
+    older = "5.14.21-150500.53-default"
+    once = sles.edit_boot_once(files, older)
+    default = sles.edit_default_kernel(files, older)
+    assert [step.argv[0] for step in (*once.commands, *default.commands)] == ["grub2-reboot", "grub2-set-default"]
+    name = once.commands[0].argv[1]
+    assert name.startswith("gnulinux-advanced-")
+    assert f">gnulinux-{older}-advanced-" in name
+    assert default.commands[0].argv[1] == name
+    with pytest.raises(ParameterError, match="no entry"):
+        sles.edit_boot_once(files, "5.1-default")
+
+
+@pytest.mark.parametrize("kind", ["systemd-boot", "grub2-bls"])
+def test_kernels_of_another_boot_loader_are_left_alone(kind: str) -> None:
+    tumbleweed = distribution_for(OsRelease("opensuse-tumbleweed", ("suse",), "20260101", None))
+    files = {SETTINGS: f'LOADER_TYPE="{kind}"\n'.encode()}
+    for edit in (tumbleweed.edit_default_kernel, tumbleweed.edit_boot_once):
+        with pytest.raises(UnsupportedHost, match=kind) as caught:
+            edit(files, "6.17.5-1-default")
+        assert "bootctl" in caught.value.hint

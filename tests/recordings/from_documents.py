@@ -10,8 +10,10 @@ nothing in it is edited by hand. What the folder holds:
     ``began``: seconds since the epoch; ``build_id`` of the kernel; ``mounts``, ``files``, ``packages``, ``programs``,
     ``units``: tables, see :class:`DocumentedHost`; ``answers`` for other commands: ``command`` is how it begins, as it
     would be typed or by its title, beside it ``stdout``, ``stderr``, ``exit_status``.
+    ``like``: another folder of documents, below tests/recordings, from which all is taken that is not told here;
+    ``given`` is added to.
 ``root/``
-    files of the host by their path, those of /proc and /sys too.
+    files of the host by their path, those of /proc and /sys too. One that is empty here is not on the host at all.
 """
 
 from __future__ import annotations
@@ -60,11 +62,11 @@ class DocumentedHost(Host):
     """
 
     def __init__(self, folder: Path, root: Path, clock: Clock) -> None:
-        self.about: dict[str, Any] = yaml.safe_load((folder / "host.yaml").read_text())
+        self.about = about_host(folder)
         self.name = str(self.about["given"]["host"])
         self.root = root
         self.clock = clock
-        shutil.copytree(folder / "root", root, symlinks=True)
+        _lay_out(folder, root)
         name = root / "proc/sys/kernel/hostname"
         name.parent.mkdir(parents=True, exist_ok=True)
         name.write_text(f"{self.about['uname'].split()[0]}\n")
@@ -184,6 +186,28 @@ class DocumentedHost(Host):
         return 0, "".join(f"{name}\t{paths.get(name, '')}\n" for name in argv[4:]).encode(), b""
 
 
+def about_host(folder: Path) -> dict[str, Any]:
+    """What ``host.yaml`` of this folder says, with what it takes from another one."""
+    about: dict[str, Any] = yaml.safe_load((folder / "host.yaml").read_text())
+    if "like" in about:
+        other = about_host(HERE / about["like"] / DOCUMENTS)
+        given = {**other["given"], **about.get("given", {})}
+        answers = [*about.get("answers", ()), *other.get("answers", ())]
+        about = {**other, **about, "given": given, "answers": answers}
+    return about
+
+
+def _lay_out(folder: Path, root: Path) -> None:
+    about = yaml.safe_load((folder / "host.yaml").read_text())
+    if "like" in about:
+        _lay_out(HERE / about["like"] / DOCUMENTS, root)
+    if (folder / "root").is_dir():
+        shutil.copytree(folder / "root", root, symlinks=True, dirs_exist_ok=True)
+        for path in (folder / "root").rglob("*"):
+            if path.is_file() and not path.is_symlink() and not path.stat().st_size and "like" in about:
+                (root / path.relative_to(folder / "root")).unlink()
+
+
 class Clock:
     """Time that passes only when something is asked, so that a recording is the same each time it is made."""
 
@@ -217,11 +241,11 @@ class _Here(Host):
 
 
 def make_recording(documents: Path, output: Path) -> Path:
-    """Run the code of the six notebooks in check mode against these documents; ``output`` receives the transcript.
+    """Run the code of the six notebooks against these documents, in check mode where no other is given; ``output`` receives the transcript.
 
     Raises LookupError where the documents have no answer to what was asked.
     """
-    about = yaml.safe_load((documents / "host.yaml").read_text())
+    about = about_host(documents)
     clock = Clock(about["began"])
     with tempfile.TemporaryDirectory() as temporary, _live(clock, output) as say_host:
         host = DocumentedHost(documents, Path(temporary) / "root", clock)
@@ -230,7 +254,7 @@ def make_recording(documents: Path, output: Path) -> Path:
         begin = {
             "host": host.name,
             "run_id": output.name,
-            "mode": "check",
+            "mode": about["given"].get("mode", "check"),
             "written_from_documents": f"no such host was reached: written from documents, {about['source']}",
             "versions": {"kdumpkit": kdumpkit.__version__},
             "templates": {},

@@ -99,6 +99,35 @@ def test_alma_where_all_is_well_and_an_old_log_has_no_dump() -> None:
     assert found["06 dump.found"][0] == "SKIP"
 
 
+def planned(folder: str) -> list[str]:
+    """The commands that stage 01 shows for the kernels that are asked for."""
+    plans = [record.data["plan"] for record in read_transcript(HERE / folder) if record.kind == "plan"]
+    found = next(plan for plan in plans if "starts at each boot" in plan["title"])
+    return [change["command"] for change in found["changes"]]
+
+
+def test_alma_where_other_kernels_are_asked_for() -> None:
+    default, remove, once = planned("almalinux-9/kernels")
+    assert default == "grubby --set-default=/boot/vmlinuz-5.14.0-427.13.1.el9_4.x86_64"
+    parts = [f"{name}-5.14.0-362.8.1.el9_3.x86_64" for name in ("core", "modules-core", "modules")]
+    assert remove.split() == ["rpm", "--erase", "--", *(f"kernel-{part}" for part in parts), f"kernel-{parts[0][5:]}"]
+    assert once == "grub2-reboot b2c3d4e5f60718293a4b5c6d7e8f90a1-5.14.0-427.13.1.el9_4.x86_64"
+    # nothing was changed, and so the boot loader's own files say
+    status, reason = findings("almalinux-9/kernels")["02 kernels.as_asked"]
+    assert status == "FAIL"
+    assert "each boot starts 5.14.0-427.24.1.el9_4.x86_64, not 5.14.0-427.13.1.el9_4.x86_64" in reason
+    assert "5.14.0-362.8.1.el9_3.x86_64 is still in /boot" in reason
+
+
+def test_sles_where_other_kernels_are_asked_for() -> None:
+    default, remove, once = planned("sles-15/kernels")
+    assert [default.split()[0], once.split()[0]] == ["grub2-set-default", "grub2-reboot"]
+    assert "gnulinux-5.14.21-150500.53-default-advanced-" in default
+    assert default.split()[1] == once.split()[1]
+    assert remove == "rpm --erase -- kernel-default-5.14.21-150500.47.1.x86_64"
+    assert findings("sles-15/kernels")["02 kernels.as_asked"][0] == "FAIL"
+
+
 def test_fedora_with_less_ram_than_its_default_begins_at() -> None:
     status, reason = findings("fedora-41/check")["03 crashkernel.reserved"]
     assert status == "FAIL"
