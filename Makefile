@@ -73,6 +73,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/lab_ratio.py
 	$(BIN)/python benchmarks/drgn_report.py
 	$(BIN)/python benchmarks/lab_flavours.py
+	$(BIN)/python benchmarks/large_fetch.py
 
 support: $(STAMP)
 	$(BIN)/python tests/distributions/test_support.py
