@@ -44,7 +44,10 @@ SETTINGS = (
     "softlockup_panic hardlockup_panic watchdog_user_enabled nmi_watchdog_user_enabled watchdog_thresh sysrq_enabled "
     "sysctl_panic_on_oom sysctl_overcommit_memory crash_kexec_post_notifiers"
 ).split()
-NODE = "NR_ANON_MAPPED NR_FILE_PAGES NR_SHMEM NR_FILE_DIRTY NR_WRITEBACK NR_SLAB_RECLAIMABLE_B NR_PAGETABLE".split()
+NODE = (
+    "NR_ANON_MAPPED NR_FILE_PAGES NR_SHMEM NR_FILE_DIRTY NR_WRITEBACK NR_SWAPCACHE NR_SLAB_RECLAIMABLE_B NR_PAGETABLE "
+    "NR_KERNEL_STACK_KB"
+).split()
 OWNERS = {"struct mutex *": mutex_owner, "struct rw_semaphore *": rwsem_owner}
 
 

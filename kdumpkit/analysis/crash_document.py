@@ -9,25 +9,33 @@ from typing import Any
 
 from kdumpkit.analysis.cause import find_cause
 from kdumpkit.analysis.crash_report import CrashReport
+from kdumpkit.analysis.figures import crash_figures
 from kdumpkit.analysis.log.excerpt import Excerpt
 from kdumpkit.analysis.log.model import CrashLog
-from kdumpkit.analysis.log_timeline import log_timeline
 from kdumpkit.analysis.signature import find_signature
+from kdumpkit.vmcore.contents import DumpContents
 
 #: of the crash's own report, as printed
 _MOST_LINES = 400
 
 
-def crash_document(log: CrashLog, excerpt: Excerpt, report: CrashReport | None = None) -> dict[str, Any]:
-    """``crash`` (fields of the fatal report), ``capture_death``, ``cause``, ``signature``, ``timeline`` and more."""
+def crash_document(
+    log: CrashLog, excerpt: Excerpt, report: CrashReport | None = None, contents: DumpContents | None = None
+) -> dict[str, Any]:
+    """``crash`` (fields of the fatal report), ``capture_death``, ``cause``, ``signature``, ``figures`` and more.
+
+    ``timeline`` is one of the figures, and stood by itself before there were others.
+    """
     crash = log.fatal
     cause = find_cause(log, excerpt, report)
+    figures = crash_figures(log, excerpt, report, contents).as_json()
     return {
         "crash": None if crash is None else crash.as_json(),
         "capture_death": None if log.capture_death is None else log.capture_death.as_json(),
         "cause": None if cause is None else cause.as_json(),
         "signature": None if crash is None else find_signature(crash).as_json(),
-        "timeline": log_timeline(log, excerpt),
+        "timeline": None if "missing" in figures["timeline"] else figures["timeline"],
+        "figures": figures,
         "reports": [
             {
                 "kind": block.kind,

@@ -69,7 +69,7 @@ def crashing_number(frames: Sequence[Frame]) -> int | None:
     """
     if not frames:
         return None
-    number = _first(frames, lambda frame: not _only_reports(frame))
+    number = _first(frames, lambda frame: not only_reports(frame))
     if number is None or _is_root(frames, number):
         number = _first(frames, lambda frame: frame.function not in _PANIC)
         return _last_named(frames) if number is None or _is_root(frames, number) else number
@@ -84,21 +84,22 @@ def crashing_frame(frames: Sequence[Frame]) -> Frame | None:
     return None if number is None else frames[number]
 
 
-def _first(frames: Sequence[Frame], fits: Callable[[Frame], bool]) -> int | None:
-    return next((number for number, frame in enumerate(frames) if fits(frame)), None)
-
-
-def _last_named(frames: Sequence[Frame]) -> int:
-    return max((number for number, frame in enumerate(frames) if frame.function), default=0)
-
-
-def _only_reports(frame: Frame) -> bool:
+def only_reports(frame: Frame) -> bool:
+    """Whether a frame belongs to a report's printing, or to the way in of what it reports."""
     if not frame.function:
         return False
     name = normalise_symbol(frame.function)
     if is_entry(name):
         return False
     return is_reporting(name) or is_interrupt(name) or (frame.inline and _INLINED_ENTRY.match(name) is not None)
+
+
+def _first(frames: Sequence[Frame], fits: Callable[[Frame], bool]) -> int | None:
+    return next((number for number, frame in enumerate(frames) if fits(frame)), None)
+
+
+def _last_named(frames: Sequence[Frame]) -> int:
+    return max((number for number, frame in enumerate(frames) if frame.function), default=0)
 
 
 def _is_root(frames: Sequence[Frame], number: int) -> bool:

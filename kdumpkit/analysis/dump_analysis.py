@@ -100,7 +100,7 @@ def _analyse(
         "format": FORMAT,
         "file": vmcore.name,
         "dump": _dump_values(found, raw) | {"unpacked": None if unpacked is None else unpacked.reason},
-        **crash_document(log, read_excerpt(lines, log), report),
+        **crash_document(log, read_excerpt(lines, log), report, found.contents),
         "symbols": symbols.as_json(),
         "drgn": raw.get("drgn"),
         "sections": raw.get("sections", {}),

@@ -12,10 +12,18 @@ import jinja2
 
 from kdumpkit.evidence.redact import cleaned
 from kdumpkit.render.crash_text import CONFIDENCE_MEANS, crash_facts, dump_words, stack_lines
-from kdumpkit.render.log_timeline import log_timeline_figure
+from kdumpkit.runbook.step import Figure
 
 #: sections that the page shows in a form of their own, or not at all
 _SHOWN_ELSEWHERE = frozenset({"crashed_task", "log", "panic"})
+#: of the document, in the order of the page: name, kind of picture, title
+_FIGURES = (
+    ("call_stack", "call-stack", "The call stack"),
+    ("timeline", "log-timeline", "The last minutes of the log"),
+    ("tasks_by_state", "tasks-by-state", "Tasks by state"),
+    ("memory_by_use", "memory-by-use", "Memory by use"),
+    ("dump_composition", "dump-composition", "What the dump holds"),
+)
 #: of one section's values as JSON
 _MOST_CHARACTERS = 20_000
 
@@ -37,7 +45,7 @@ def crash_page(document: Mapping[str, Any]) -> str:
         signature=document.get("signature"),
         facts=crash_facts(document),
         stack=stack_lines(document),
-        figure=_figure(document),
+        figures=_figures(document),
         last_words=document.get("last_words") or [],
         reports=document.get("reports") or [],
         findings=document.get("findings") or [],
@@ -45,14 +53,22 @@ def crash_page(document: Mapping[str, Any]) -> str:
     )
 
 
-def _figure(document: Mapping[str, Any]) -> dict[str, str] | None:
-    data = document.get("timeline")
-    if not data:
-        return None
-    from kdumpkit.render.figures import draw_png
+def _figures(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Each with its picture, or with the reason why there is none."""
+    figures = document.get("figures") or {}
+    found = []
+    for name, kind, title in _FIGURES:
+        data = figures.get(name)
+        if data and "missing" in data:
+            found.append({"title": title, "missing": str(data["missing"])})
+        elif data:
+            # matplotlib is imported only where a page is made
+            from kdumpkit.render.figures import data_digest, draw_png
 
-    figure = log_timeline_figure(data)
-    return {"png": base64.b64encode(draw_png(figure)).decode("ascii"), "alt": figure.caption}
+            figure = Figure(kind, str(data["words"]), data)
+            png = base64.b64encode(draw_png(figure)).decode("ascii")
+            found.append({"title": title, "png": png, "alt": figure.caption, "digest": data_digest(figure)})
+    return found
 
 
 def _sections(document: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.evidence.redact import cleaned
-from kdumpkit.render import log_timeline
+from kdumpkit.render import call_stack, labelled_bars, log_timeline
 from kdumpkit.runbook.step import Figure
 
 if TYPE_CHECKING:
@@ -37,15 +37,17 @@ def draw_png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
+    caption = textwrap.wrap(cleaned(figure.caption), 148, max_lines=4, placeholder=" …")
+    height = _HEIGHTS[figure.kind]
     with (
         warnings.catch_warnings(),
         rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}),
     ):
-        canvas = Canvas(figsize=(9, _HEIGHTS.get(figure.kind, 3.2)), dpi=100, layout="constrained")
+        inches = height(figure.data) + 0.15 * len(caption) if callable(height) else height
+        canvas = Canvas(figsize=(9, inches), dpi=100, layout="constrained")
         FigureCanvasAgg(canvas)
         axes = canvas.add_subplot()
         _DRAWN_BY[figure.kind](axes, figure.data)
-        caption = textwrap.wrap(cleaned(figure.caption), 118, max_lines=4, placeholder=" …")
         canvas.supxlabel("\n".join(caption), fontsize=8, x=0.01, ha="left")
         out = io.BytesIO()
         # a host's name for a thing may have letters that the font lacks; the caption in the notebook has them
@@ -133,5 +135,19 @@ _DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
     "crash-timeline": _crash_timeline,
     "dump-space": _dump_space,
     log_timeline.KIND: log_timeline.draw_log_timeline,
+    call_stack.KIND: call_stack.draw_call_stack,
+    labelled_bars.TASKS: labelled_bars.draw_tasks_by_state,
+    labelled_bars.MEMORY: labelled_bars.draw_memory_by_use,
+    labelled_bars.COMPOSITION: labelled_bars.draw_dump_composition,
 }
-_HEIGHTS = {"memory-map": 2.4, "crash-timeline": 3.0, "dump-space": 2.4, log_timeline.KIND: 3.4}
+#: in inches; where it depends on the data, without the caption
+_HEIGHTS: dict[str, float | Callable[[Mapping[str, Any]], float]] = {
+    "memory-map": 2.4,
+    "crash-timeline": 3.0,
+    "dump-space": 2.4,
+    log_timeline.KIND: 3.4,
+    call_stack.KIND: call_stack.height_in,
+    labelled_bars.TASKS: labelled_bars.height_in,
+    labelled_bars.MEMORY: labelled_bars.height_in,
+    labelled_bars.COMPOSITION: labelled_bars.height_in,
+}

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.evidence.redact import cleaned
-from kdumpkit.runbook.step import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +17,6 @@ KIND = "log-timeline"
 #: by severity: note, report, hang, fatal (Okabe and Ito)
 _COLOURS = {"note": "#999999", "report": "#e69f00", "hang": "#0072b2", "fatal": "#d55e00"}
 _LABEL = 46
-
-
-def log_timeline_figure(data: Mapping[str, Any]) -> Figure:
-    """The picture, with the data's own words as its caption."""
-    return Figure(KIND, str(data["words"]), data)
 
 
 def draw_log_timeline(axes: Axes, data: Mapping[str, Any]) -> None:

@@ -22,6 +22,19 @@ def shortened(text: str) -> str:
     return f"{text[:half]}\n[… {left_out} characters left out here; the transcript has them …]\n{text[-half:]}"
 
 
+def cut_in_the_middle(text: str, room: int) -> str:
+    """A name that fits: its beginning and its end, which tell names of C++ and Rust apart, with one sign between.
+
+    >>> cut_in_the_middle("kdk_read_null", 20), cut_in_the_middle("_RNvNtCs1_4core3ptr13drop_in_place", 20)
+    ('kdk_read_null', '_RNvNtCs1_…_in_place')
+    """
+    shown = " ".join(cleaned(text).split())
+    if len(shown) <= room:
+        return shown
+    end = max(1, (room - 1) // 2)
+    return f"{shown[: max(1, room - 1 - end)]}…{shown[-end:]}"
+
+
 def step_text(report: StepReport) -> str:
     """A step's report as text."""
     parts = [cleaned(report.title)]

@@ -21,7 +21,8 @@ from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.runbook.cause import explain, log_figure, show_sections
+from kdumpkit.runbook import crash_figures
+from kdumpkit.runbook.cause import explain, show_sections
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.crash_words import crash_facts, kept_fields, kind_words, stack_words
 from kdumpkit.runbook.dump_reading import fetch_dump
@@ -212,6 +213,18 @@ class Analysis(Stage):
         return show_sections(self._report)
 
     @step
+    def plot_call_stack(self) -> StepReport:
+        return crash_figures.plot_call_stack(self._log, self._report)
+
+    @step
+    def plot_tasks_by_state(self) -> StepReport:
+        return crash_figures.plot_tasks_by_state(self._report)
+
+    @step
+    def plot_memory_by_use(self) -> StepReport:
+        return crash_figures.plot_memory_by_use(self._report)
+
+    @step
     def second_opinion(self) -> StepReport:
         title = "The crash utility"
         path, vmlinux = self._local(), self.session.recall_value("vmlinux")
@@ -265,6 +278,13 @@ class Analysis(Stage):
         return StepReport(title, figure=dump_space(bars, caption + "."))
 
     @step
+    def plot_dump_composition(self) -> StepReport:
+        vmcore = self._vmcore()
+        if vmcore is None:
+            return StepReport("What the dump holds", conclusion=NO_DUMP)
+        return crash_figures.plot_dump_composition(vmcore)
+
+    @step
     def explain_cause(self) -> StepReport:
         """The rule that knows this crash: a sentence, how sure it is, what it rests on, what to do next."""
         found = explain(self._log, self._excerpt, self._report) if self._log is not None else None
@@ -276,11 +296,7 @@ class Analysis(Stage):
 
     @step
     def plot_log_timeline(self) -> StepReport:
-        title = "The end of the log"
-        figure = log_figure(self._log, self._excerpt) if self._log is not None else None
-        if figure is None:
-            return StepReport(title, conclusion="no log with times was read, so there is nothing to draw")
-        return StepReport(title, figure=figure)
+        return crash_figures.plot_log_timeline(self._log, self._excerpt)
 
     @step
     def conclude(self) -> StepReport:

@@ -7,11 +7,10 @@ from kdumpkit.analysis.cause.cause import Cause, Confidence
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.log.excerpt import Excerpt
 from kdumpkit.analysis.log.model import CrashLog
-from kdumpkit.analysis.log_timeline import log_timeline
 from kdumpkit.analysis.sections.table import table_text
 from kdumpkit.analysis.signature import Signature, find_signature
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.runbook.step import Figure, StepReport, Verbatim
+from kdumpkit.runbook.step import StepReport, Verbatim
 
 #: told by steps of their own
 _TOLD_ELSEWHERE = frozenset({"The log's end", "The crashed task"})
@@ -53,9 +52,3 @@ def show_sections(report: CrashReport) -> StepReport:
     tables = [table for table in report.tables() if table.title not in _TOLD_ELSEWHERE]
     texts = tuple(Verbatim(table.title, table_text(table)) for table in tables)
     return StepReport("The machine as it was", texts=texts)
-
-
-def log_figure(log: CrashLog, excerpt: Excerpt) -> Figure | None:
-    """The last minutes of the log as a picture's data; None where its lines have no times."""
-    data = log_timeline(log, excerpt)
-    return None if data is None else Figure("log-timeline", str(data["words"]), data)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kdumpkit.errors import NotAVmcore, VmcoreIncomplete
 from kdumpkit.vmcore import elf
+from kdumpkit.vmcore.contents import DumpContents, StoredPages
 from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, open_dump, read_format, require_vmcore
 from kdumpkit.vmcore.kdump_header import PAGE_DESCRIPTOR_BYTES, KdumpHeader
 from kdumpkit.vmcore.view import ByteView
@@ -54,6 +55,8 @@ class Completeness:
     pages: int | None = None
     #: pages whose bytes are within the file; None where the format does not tell
     pages_there: int | None = None
+    #: which pages those are; None where the format has no bitmap, or where its tables are cut off
+    contents: DumpContents | None = None
 
     @property
     def whole(self) -> bool:
@@ -66,6 +69,7 @@ class _Pages:
     there: int
     #: end of the last page's bytes
     needed_bytes: int
+    contents: DumpContents
 
 
 def read_completeness(path: Path) -> Completeness:
@@ -135,7 +139,7 @@ def _compare(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
     else:
         state = DumpState.WHOLE
         reason = f"{name} is whole: all {pages.described} pages are within its {header.size_bytes} bytes"
-    return Completeness(state, reason, header.size_bytes, header, pages.described, pages.there)
+    return Completeness(state, reason, header.size_bytes, header, pages.described, pages.there, pages.contents)
 
 
 def _compare_elf(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
@@ -159,6 +163,7 @@ def _compare_elf(header: VmcoreHeader, view: ByteView, name: str) -> Completenes
 
 def _read_pages(view: ByteView, header: KdumpHeader) -> _Pages:
     described = _count_dumped(view, header)
+    stored = StoredPages(header.byte_order, header.block_size_bytes)
     offsets_seen = blank = beyond = needed = 0
     for raw in _chunks(view, header.descriptors_offset, described * PAGE_DESCRIPTOR_BYTES):
         words = array("Q")
@@ -166,6 +171,7 @@ def _read_pages(view: ByteView, header: KdumpHeader) -> _Pages:
         if header.byte_order != sys.byteorder:
             words.byteswap()
         offsets, sizes = words[0::3], words[1::3]
+        stored.add(raw, offsets)
         offsets_seen += len(offsets)
         blank += offsets.count(0)
         # size and flags are two 32-bit numbers in one word
@@ -175,16 +181,27 @@ def _read_pages(view: ByteView, header: KdumpHeader) -> _Pages:
         if highest + (1 << 32) > view.size_bytes:
             ends = (at + ((size >> shift) & 0xFFFFFFFF) for at, size in zip(offsets, sizes, strict=True) if at)
             beyond += sum(end > view.size_bytes for end in ends)
-    return _Pages(described, offsets_seen - blank - beyond, needed)
+    contents = DumpContents(
+        page_bytes=header.block_size_bytes,
+        present_pages=None if header.one_bitmap else _count_bits(view, header, second=False),
+        held_pages=described,
+        zero_pages=stored.zero_pages,
+        stored_bytes=stored.stored_bytes,
+        dump_level=header.dump_level,
+        compression=header.compression,
+    )
+    return _Pages(described, offsets_seen - blank - beyond, needed, contents)
 
 
 def _count_dumped(view: ByteView, header: KdumpHeader) -> int:
+    return _count_bits(view, header, second=not header.one_bitmap)
+
+
+def _count_bits(view: ByteView, header: KdumpHeader, second: bool) -> int:
     bitmap_bytes = header.bitmap_blocks * header.block_size_bytes
-    start, length = header.bitmaps_offset, bitmap_bytes
-    if not header.one_bitmap:
-        # the first half tells which page frames exist, the second which of them were dumped
-        length = bitmap_bytes // 2
-        start += length
+    # of two bitmaps the first tells which page frames exist, the second which of them were dumped
+    length = bitmap_bytes if header.one_bitmap else bitmap_bytes // 2
+    start = header.bitmaps_offset + (length if second else 0)
     length = min(length, (header.max_mapnr + 7) // 8) if header.max_mapnr else length
     return sum(int.from_bytes(raw, "little").bit_count() for raw in _chunks(view, start, length))
 

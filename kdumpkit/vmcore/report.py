@@ -44,6 +44,7 @@ def _values(found: Completeness) -> dict[str, Any]:
         "size_bytes": found.size_bytes,
         "pages": found.pages,
         "pages_there": found.pages_there,
+        "contents": None if found.contents is None else found.contents.as_json(),
         "machine": header.machine,
         "release": header.release,
         "build_id": info.build_id if info else None,

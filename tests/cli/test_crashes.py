@@ -23,8 +23,8 @@ from tests.render.page import Page
 from tests.vmcore import dumps
 
 KEYS = {
-    *("format", "file", "status", "dump", "crash", "cause", "signature", "timeline", "reports", "last_words"),
-    *("capture_death", "counts", "symbols", "drgn", "sections", "findings"),
+    *("format", "file", "status", "dump", "crash", "cause", "signature", "timeline", "figures", "reports"),
+    *("last_words", "capture_death", "counts", "symbols", "drgn", "sections", "findings"),
 }
 
 

@@ -45,6 +45,47 @@ def result() -> StageResult:
     return StageResult("05-panic-test", f"web {HOSTILE}", "apply", "r1", Status.FAIL, findings, {"x": HOSTILE})
 
 
+def stack_row(number: int, function: str, **changes: object) -> dict[str, object]:
+    values = {"number": number, "function": function, "module": None, "place": "", "inline": False, "reliable": True}
+    return {**values, "mark": "", "times": 1, "left_out_before": 0, **changes}
+
+
+def call_stack() -> Figure:
+    rows = [
+        stack_row(0, "panic", place="kernel/panic.c:358"),
+        stack_row(1, "asm_exc_page_fault", mark="exception"),
+        stack_row(2, "_RNvNtCs1_" + "x" * 300, module="y" * 80, place="z" * 90 + ".rs:7", mark="died here"),
+        stack_row(3, "kthread", inline=True, reliable=False, times=40),
+        stack_row(90, "a program's own code", mark="program", left_out_before=47),
+    ]
+    return Figure("call-stack", "Stack of sh.", {"source": "dump", "rows": rows, "frames": 91, "words": "Stack of sh."})
+
+
+def bars() -> list[Figure]:
+    mib = 1 << 20
+    states = [
+        {"letter": "D", "meaning": "in uninterruptible sleep", "tasks": 1},
+        {"letter": "S", "meaning": "sleeping", "tasks": 400},
+        {"letter": "?", "meaning": "", "tasks": 2},
+    ]
+    uses = [
+        {"name": name, "size_bytes": n * mib} for n, name in ((700, "free"), (100, "page cache (files)"), (3, "other"))
+    ]
+    composition = {
+        "held_bytes": 90 * mib,
+        "zero_bytes": 10 * mib,
+        "left_out_bytes": 1900 * mib,
+        "stored_bytes": 30 * mib,
+    }
+    composition |= {"total_bytes": 2000 * mib, "dump_level": 31, "compression": "zlib", "words": "w"}
+    tasks = {"total": 403, "states": states, "longest_wait_s": None, "words": "403 tasks"}
+    return [
+        Figure("tasks-by-state", "403 tasks.", tasks),
+        Figure("memory-by-use", "803 MiB.", {"total_bytes": 803 * mib, "uses": uses, "words": "803 MiB."}),
+        Figure("dump-composition", "Of 2 GiB.", composition),
+    ]
+
+
 def figures() -> list[Figure]:
     gib = 1 << 30
     return [
@@ -77,6 +118,8 @@ def figures() -> list[Figure]:
             },
         ),
         Figure("dump-space", "The dump fits.", {"bars": [["free", 3 * gib], ["dump", 20 << 20], ["memory", gib]]}),
+        call_stack(),
+        *bars(),
     ]
 
 

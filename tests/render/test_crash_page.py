@@ -9,8 +9,8 @@ import pytest
 from kdumpkit.render.crash_page import crash_page
 from kdumpkit.render.crash_text import CONFIDENCE_MEANS, crash_text
 from kdumpkit.render.figures import data_digest, draw_png
-from kdumpkit.render.log_timeline import log_timeline_figure
-from tests.render.hostile import HOSTILE, harmless
+from kdumpkit.runbook.step import Figure
+from tests.render.hostile import HOSTILE, bars, harmless, stack_row
 from tests.render.page import Page
 
 TIMELINE = {
@@ -22,6 +22,18 @@ TIMELINE = {
     "marks_left_out": 3,
     "words": f"The last 62 s of the log {HOSTILE}",
 }
+
+
+def figures() -> dict[str, Any]:
+    tasks, memory, composition = (dict(figure.data) for figure in bars())
+    row = stack_row(0, HOSTILE, module=HOSTILE, place=HOSTILE, mark="died here")
+    return {
+        "call_stack": {"source": "dump", "rows": [row], "frames": 1, "words": f"stack {HOSTILE}"},
+        "timeline": TIMELINE,
+        "tasks_by_state": tasks | {"words": f"tasks {HOSTILE}"},
+        "memory_by_use": memory | {"words": f"memory {HOSTILE}"},
+        "dump_composition": composition | {"words": f"dump {HOSTILE}"},
+    }
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -61,6 +73,7 @@ def document(**changes: Any) -> dict[str, Any]:
         },
         "signature": {"title": HOSTILE, "hash": "0" * 16, "frames": [], "weak": True},
         "timeline": TIMELINE,
+        "figures": figures(),
         "reports": [{"kind": "oops", "title": HOSTILE, "line": n, "fatal": n == 1} for n in (1, 2)],
         "last_words": [{"line": 1, "text": HOSTILE}],
         "findings": [{"status": "FAIL", "id": "a.b", "reason": HOSTILE, "remedy": HOSTILE}],
@@ -84,7 +97,8 @@ def test_hostile_text_gets_into_neither() -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["dump", "crash", "cause", "signature", "timeline", "reports", "last_words", "findings", "sections"]
+    "missing",
+    ["dump", "crash", "cause", "signature", "timeline", "figures", "reports", "last_words", "findings", "sections"],
 )
 def test_any_part_may_be_missing(missing: str) -> None:
     without = document(**{missing: None})
@@ -94,20 +108,43 @@ def test_any_part_may_be_missing(missing: str) -> None:
     assert crash_page(document(**{missing: None}))
 
 
+def test_each_figure_has_its_words_as_alternative_and_as_caption() -> None:
+    page = Page(crash_page(document()))
+    alternatives = list(page.attributes("alt"))
+    assert [text.split()[0] for text in alternatives] == ["stack", "The", "tasks", "memory", "dump"]
+    assert all(value.startswith("data:image/png;base64,") for value in page.attributes("src"))
+    assert len(list(page.attributes("src"))) == 5
+    for text in alternatives:
+        assert text in page.text
+
+
+@pytest.mark.parametrize("name", figures())
+def test_a_figure_that_is_missing_says_why_and_takes_no_other_along(name: str) -> None:
+    whole = crash_page(document())
+    page = crash_page(document(figures=figures() | {name: {"missing": f"of a reason {HOSTILE}"}}))
+    assert page.count("<img") == whole.count("<img") - 1
+    assert "not drawn, as of a reason" in page
+    harmless(Page(page).text)
+
+
 def test_every_word_of_the_scale_is_explained() -> None:
     from kdumpkit.analysis.cause import Confidence
 
     assert set(CONFIDENCE_MEANS) == {str(word) for word in Confidence}
 
 
+def timeline_figure(data: dict[str, Any]) -> Figure:
+    return Figure("log-timeline", str(data["words"]), data)
+
+
 def test_the_timeline_is_drawn_the_same_each_time_and_says_in_words_what_it_shows() -> None:
-    figure = log_timeline_figure(TIMELINE)
+    figure = timeline_figure(TIMELINE)
     assert draw_png(figure) == draw_png(figure)
     assert draw_png(figure).startswith(b"\x89PNG")
-    assert data_digest(figure) != data_digest(log_timeline_figure({**TIMELINE, "bins": [1] * 60}))
+    assert data_digest(figure) != data_digest(timeline_figure({**TIMELINE, "bins": [1] * 60}))
     assert figure.caption == TIMELINE["words"]
 
 
 def test_a_timeline_of_one_instant_can_be_drawn() -> None:
     data = {**TIMELINE, "begin_s": 0.0, "end_s": 0.0, "bins": [0] * 59 + [1], "marks": [[0.0, "fatal", "x"]]}
-    assert draw_png(log_timeline_figure(data)).startswith(b"\x89PNG")
+    assert draw_png(timeline_figure(data)).startswith(b"\x89PNG")

@@ -10,7 +10,7 @@ import pytest
 from kdumpkit.render.cell import RESULT_MIME, show
 from kdumpkit.render.figures import _DRAWN_BY, data_digest, draw_png
 from kdumpkit.runbook.step import Figure, StepReport
-from render.hostile import CANARY, HOSTILE, figures, report, result
+from render.hostile import CANARY, HOSTILE, figures, report, result, stack_row
 
 KINDS = {figure.kind: figure for figure in figures()}
 
@@ -59,6 +59,9 @@ EMPTY = [
     Figure("crash-timeline", "c", {"phases": [["before", -3.0, 5.0]]}),
     Figure("dump-space", "c", {"bars": []}),
     Figure("dump-space", "c", {"bars": [["empty", 0]]}),
+    Figure("call-stack", "c", {"rows": [], "source": "log", "frames": 0}),
+    Figure("tasks-by-state", "c", {"states": [], "total": 0}),
+    Figure("memory-by-use", "c", {"uses": [], "total_bytes": 0}),
 ]
 
 
@@ -71,6 +74,29 @@ def test_no_data_is_no_error(figure: Figure) -> None:
 def test_hostile_labels_are_only_text(text: str) -> None:
     pixels(draw_png(Figure("dump-space", text, {"bars": [[text, 5]]})))
     pixels(draw_png(Figure("crash-timeline", text, {"phases": [[text, 0.0, 1.0]]})))
+    row = stack_row(0, text, module=text, place=text, mark="died here")
+    pixels(draw_png(Figure("call-stack", text, {"source": "log", "rows": [row], "frames": 1})))
+    pixels(draw_png(Figure("memory-by-use", text, {"uses": [{"name": text, "size_bytes": 5}], "total_bytes": 5})))
+
+
+def test_the_mark_of_a_row_is_drawn_and_not_only_its_words() -> None:
+    def drawn(**changes: object) -> bytes:
+        rows = [stack_row(0, "panic"), stack_row(1, "widget", **changes)]
+        return draw_png(Figure("call-stack", "c", {"source": "log", "rows": rows, "frames": 2}))
+
+    marks = ["", "died here", "stuck here", "exception", "interrupt", "NMI"]
+    pictures = [drawn(mark=mark) for mark in marks]
+    pictures += [drawn(reliable=False), drawn(inline=True), drawn(times=3), drawn(left_out_before=3)]
+    assert len(set(pictures)) == len(pictures)
+
+
+def test_a_longer_stack_is_a_higher_picture_and_its_rows_are_as_far_apart() -> None:
+    def height(count: int) -> int:
+        rows = [stack_row(number, "f") for number in range(count)]
+        return pixels(draw_png(Figure("call-stack", "c", {"source": "log", "rows": rows, "frames": count})))[1]
+
+    heights = [height(count) for count in (1, 11, 21)]
+    assert heights[2] - heights[1] == heights[1] - heights[0] == 190
 
 
 def test_the_digest_changes_with_the_data_and_with_nothing_else() -> None:

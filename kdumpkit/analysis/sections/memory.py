@@ -20,9 +20,12 @@ _USES: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("of it shared memory", (("NR_SHMEM",),)),
     ("of it dirty", (("NR_FILE_DIRTY",),)),
     ("of it being written", (("NR_WRITEBACK",),)),
+    # also counted as the programs' while they have it mapped
+    ("of it swap cache", (("NR_SWAPCACHE",),)),
     ("slab, reclaimable", (("NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE"),)),
     ("slab, unreclaimable", (("NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE"),)),
     ("page tables", (("NR_PAGETABLE",),)),
+    ("kernel stacks", (("NR_KERNEL_STACK_KB",),)),
     ("locked by mlock", (("NR_MLOCK",),)),
 )
 
@@ -86,9 +89,9 @@ def read_memory(session: DrgnSession) -> Memory:
     return Memory(
         total_bytes=totalram_pages(program) * page,
         uses=tuple(
-            MemoryUse(name, pages * page)
+            MemoryUse(name, size_bytes)
             for name, counters in _USES
-            if (pages := _sum_of(program, counters)) is not None
+            if (size_bytes := _sum_of(program, counters, page)) is not None
         ),
         swap_total_bytes=None if swap is None else swap.pages * page,
         swap_free_bytes=None if swap is None else swap.free_pages * page,
@@ -105,13 +108,15 @@ def _or_none(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _sum_of(program: Any, counters: tuple[tuple[str, ...], ...]) -> int | None:
+def _sum_of(program: Any, counters: tuple[tuple[str, ...], ...], page: int) -> int | None:
     total = 0
     for alternatives in counters:
-        pages = next((found for name in alternatives if (found := _counter(program, name)) is not None), None)
-        if pages is None:
+        found = next(((name, n) for name in alternatives if (n := _counter(program, name)) is not None), None)
+        if found is None:
             return None
-        total += pages
+        name, number = found
+        # counters are of pages, but for those that say otherwise; those of bytes (_B) are kept in pages as a sum
+        total += number * (1024 if name.endswith("_KB") else page)
     return total
 
 

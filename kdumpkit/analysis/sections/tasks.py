@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from kdumpkit.analysis.drgn_session import DrgnSession
 
 _MOST_BLOCKED = 100
-_STATES = {
+#: ps(1)'s letters in words
+STATES = {
     "R": "running or ready to run",
     "S": "sleeping",
     "D": "in uninterruptible sleep",
@@ -54,7 +55,7 @@ def read_task_counts(session: DrgnSession) -> TaskCounts:
 
 def describe_tasks(counts: TaskCounts) -> tuple[SectionTable, ...]:
     """Tasks by state."""
-    rows = tuple((state, str(number), _STATES.get(state, "")) for state, number in sorted(counts.by_state.items()))
+    rows = tuple((state, str(number), STATES.get(state, "")) for state, number in sorted(counts.by_state.items()))
     return (SectionTable("Tasks", f"{counted(counts.total, 'task')} in all.", ("state", "tasks", ""), rows),)
 
 
