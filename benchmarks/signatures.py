@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How well signatures tell crashes apart: equal for logs with the same expected title, different for others.
+"""How well signatures tell crashes apart: pairs that are equal and should be, and pairs that are and should not.
 
     benchmarks/signatures.py CORPUS_DIR [--show]
 
@@ -43,9 +43,18 @@ def main(arguments: list[str]) -> int:
     same = [(title, groups) for title, groups in by_title.items() if sum(map(len, groups.values())) > 1]
     pairs = sum(n * (n - 1) // 2 for _, groups in same for n in [sum(map(len, groups.values()))])
     equal = sum(len(files) * (len(files) - 1) // 2 for _, groups in same for files in groups.values())
+    others = logs * (logs - 1) // 2 - pairs
+    merged = sum(
+        one * other
+        for titles in by_hash.values()
+        for counts in [[len(files) for files in titles.values()]]
+        for number, one in enumerate(counts)
+        for other in counts[number + 1 :]
+    )
     collided = {key: titles for key, titles in by_hash.items() if len(titles) > 1}
     print(f"{logs} logs, {len(by_title)} titles, {len(by_hash)} signatures, {weak} logs without any function")
     print(f"titles with several logs: {len(same)}; pairs of them with equal signatures: {equal}/{pairs}")
+    print(f"pairs of different titles with equal signatures: {merged}/{others}")
     print(f"signatures that join several titles: {len(collided)}, with {sum(map(len, collided.values()))} titles")
     if "--show" in arguments:
         for title, groups in same:

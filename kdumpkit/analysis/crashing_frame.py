@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from kdumpkit.analysis.places import is_entry, is_interrupt, is_reporting, normalise_symbol
+from kdumpkit.analysis.function_roles import is_entry, is_interrupt, is_reporting
+from kdumpkit.analysis.places import normalise_symbol
 from kdumpkit.analysis.stack import Frame
 
 #: carries a panic out; who called the outermost of these decided on it

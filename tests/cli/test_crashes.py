@@ -94,7 +94,7 @@ def test_json_has_the_documented_keys(tmp_path: Path) -> None:
     assert document["dump"]["state"] == "whole"
     assert document["crash"]["rip_symbol"] == "widget_poll"
     assert document["cause"]["rule"] == "null_pointer.out_of_tree"
-    assert document["signature"]["frames"] == ["widget_poll", "widget_ioctl"]
+    assert document["signature"]["frames"] == ["widget_poll"]
     assert document["symbols"]["packages"] == ["linux-image-6.1.0-56-cloud-amd64-dbg"]
     assert document["symbols"]["vmlinux"] is None
     assert finding(document, "symbols.match")["status"] == "WARN"

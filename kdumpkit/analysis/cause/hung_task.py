@@ -9,7 +9,8 @@ import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.places import Place, is_entry, is_shared, normalise_symbol
+from kdumpkit.analysis.function_roles import is_entry, is_shared
+from kdumpkit.analysis.places import Place, normalise_symbol
 from kdumpkit.analysis.sections.section import SectionError
 
 KINDS = frozenset({"hung_task"})

@@ -13,7 +13,8 @@ import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.places import Place, is_entry
+from kdumpkit.analysis.function_roles import is_entry
+from kdumpkit.analysis.places import Place
 
 KINDS = frozenset({"soft_lockup", "hard_lockup", "workqueue_lockup"})
 

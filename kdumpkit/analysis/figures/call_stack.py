@@ -9,8 +9,9 @@ from enum import StrEnum
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.crashing_frame import arrival_of, crashing_number, only_reports
 from kdumpkit.analysis.figures.missing import Missing
+from kdumpkit.analysis.function_roles import is_shared
 from kdumpkit.analysis.log.model import CrashBlock
-from kdumpkit.analysis.places import is_shared, normalise_symbol
+from kdumpkit.analysis.places import normalise_symbol
 from kdumpkit.analysis.sections import SectionError, blocked_tasks
 from kdumpkit.analysis.sections.crashed_task import CrashedTask
 from kdumpkit.analysis.sections.table import counted, seconds_text

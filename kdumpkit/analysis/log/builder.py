@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from kdumpkit.analysis.log import arm64, ppc64, s390, x86
 from kdumpkit.analysis.log.frames import (
     Frame,
     Location,
@@ -21,7 +20,17 @@ from kdumpkit.analysis.log.frames import (
 from kdumpkit.analysis.log.kinds.rule import Role
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.module_list import split_modules
+from kdumpkit.analysis.log.stall_stacks import StallStacks
 from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header, says_kdump_loaded
+from kdumpkit.analysis.log.words import (
+    HEADER_WORDS,
+    NOTES,
+    PROGRAM_COUNTERS,
+    REGISTER_WORDS,
+    STATE_WORDS,
+    TRACE_ENDS,
+    TRACE_WORDS,
+)
 
 FRAME_LIMIT = 512
 #: characters of the list of modules
@@ -31,31 +40,6 @@ REGISTER_LIMIT = 96
 TEXT_LIMIT = 512
 #: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
 _FIRST_PAGE = 4096
-
-_HEADER_WORDS = frozenset({"CPU:", "CPU", "Pid:", "Process", "TASK", "Showing"})
-_STATE_WORDS = frozenset({"Not", "Tainted:", "REGS:"})
-_TRACE_WORDS = frozenset({"Call", "Backtrace:", "Trace:"})
-# after these the report's own stack is over
-_TRACE_ENDS = frozenset(
-    {
-        "Modules",
-        "Allocated",
-        "Freed",
-        "Last",
-        "Instruction",
-        "---[",
-        "Showing",
-        "Kernel",
-        "Sending",
-        "Exception",
-        "Rebooting",
-    }
-)
-_NOTES = frozenset({"Code:", "Oops:", "Internal", "NMI", "Stack:", "Thread"})
-_REGISTER_WORDS = x86.REGISTER_WORDS | arm64.REGISTER_WORDS | ppc64.REGISTER_WORDS | s390.REGISTER_WORDS
-_PROGRAM_COUNTERS: dict[str, Callable[[str], Location | None]] = {
-    word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390) for word in arch.FIRST_WORDS
-}
 
 
 class Builder:
@@ -101,6 +85,7 @@ class Builder:
         self.tracing = False
         self.traced = False
         self.sealed = False
+        self.others = StallStacks() if kind == "rcu_stall" else None
         self.hardware_name: str | None = None
         self.workqueue: str | None = None
         #: the list of modules as printed; split only where the report is kept
@@ -148,6 +133,11 @@ class Builder:
 
     def feed(self, text: str, line_number: int) -> bool:
         """Take one line; whether it looks like part of a report."""
+        if self.others is not None and self.others.take(text):
+            if self.frames:
+                self._end_trace()
+            self.tracing = False
+            return True
         if self.tracing:
             frame = parse_frame(text, line_number)
             if frame is not None:
@@ -159,7 +149,7 @@ class Builder:
             return self._take_other(text, word, line_number)
         self.module_lines = False
         take(self, text, word, line_number)
-        if word in _TRACE_ENDS:
+        if word in TRACE_ENDS:
             if self.tracing and self.frames:
                 self._end_trace()
             if word in ("Allocated", "Freed") and self.traced:
@@ -228,7 +218,7 @@ class Builder:
 
     def _take_program_counter(self, text: str, word: str, line_number: int) -> None:
         if self.location is None and self.kind != "hung_task":
-            self._take_location(_PROGRAM_COUNTERS[word](text), line_number)
+            self._take_location(PROGRAM_COUNTERS[word](text), line_number)
         if len(self.registers) < REGISTER_LIMIT:
             self.registers.append(text[:TEXT_LIMIT])
 
@@ -385,12 +375,12 @@ class Builder:
 _Take = Callable[[Builder, str, str, int], None]
 #: by the first word of a line; later entries win
 _TAKEN_BY: dict[str, _Take] = {
-    **dict.fromkeys(_TRACE_ENDS | _NOTES, Builder._take_note),
-    **dict.fromkeys(_STATE_WORDS, Builder._take_state),
-    **dict.fromkeys(_HEADER_WORDS, Builder._take_header),
-    **dict.fromkeys(_TRACE_WORDS, Builder._begin_trace),
-    **dict.fromkeys(_REGISTER_WORDS, Builder._take_registers),
-    **dict.fromkeys(_PROGRAM_COUNTERS, Builder._take_program_counter),
+    **dict.fromkeys(TRACE_ENDS | NOTES, Builder._take_note),
+    **dict.fromkeys(STATE_WORDS, Builder._take_state),
+    **dict.fromkeys(HEADER_WORDS, Builder._take_header),
+    **dict.fromkeys(TRACE_WORDS, Builder._begin_trace),
+    **dict.fromkeys(REGISTER_WORDS, Builder._take_registers),
+    **dict.fromkeys(PROGRAM_COUNTERS, Builder._take_program_counter),
     "Hardware": Builder._take_hardware,
     "Workqueue:": Builder._take_workqueue,
     "Modules": Builder._take_module_list,

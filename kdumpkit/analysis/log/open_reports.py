@@ -223,9 +223,8 @@ class OpenReports:
         ]
         if not fitting:
             return None
+        fitting = [builder for builder in fitting if builder.caller == message.caller] or fitting
         chosen = fitting[0]
-        if message.caller is not None:
-            return next((builder for builder in fitting if builder.caller == message.caller), chosen)
         if not ({"die", "hung_task"} & rule.ends):
             return chosen
         # oopses upon oopses, tasks found hung in one pass: the first of the row

@@ -308,3 +308,86 @@ def test_machine_check_with_its_place() -> None:
         "[ 5.3] Kernel panic - not syncing: Fatal machine check\n"
     )
     assert (block.kind, block.rip_symbol, block.rip_offset) == ("mce", "widget_idle", "+0x72/0x170")
+
+
+STARVED = """\
+[  417.100001][    C1] rcu: INFO: rcu_sched self-detected stall on CPU
+[  417.100002][    C1] rcu: \t1-...!: (10499 ticks this GP) idle=9f9/1/0x4000000000000002 softirq=2116/2117 fqs=0
+[  417.100003][    C1] rcu: rcu_sched kthread starved for 10500 jiffies! g989 f0x0 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=0
+[  417.100004][    C1] rcu: RCU grace-period kthread stack dump:
+[  417.100005][    C1] task:rcu_sched       state:R  running task     stack:    0 pid:   13 ppid:     2 flags:0x00000000
+[  417.100006][    C1] Call Trace:
+[  417.100007][    C1]  __schedule+0x1/0x9
+[  417.100008][    C1]  rcu_gp_kthread+0x1/0x9
+[  417.100009][    C1]  kthread+0x1/0x9
+"""
+LAST_RAN = """\
+[  417.100010][    C1] rcu: Stack dump where RCU GP kthread last ran:
+[  417.100011][    C1] Sending NMI from CPU 1 to CPUs 0:
+[  417.100012][    C0] NMI backtrace for cpu 0
+[  417.100013][    C0] CPU: 0 PID: 7 Comm: busy Not tainted 6.1.0 #1
+[  417.100014][    C0] RIP: 0010:other_spin+0x1/0x9
+[  417.100015][    C0] Call Trace:
+[  417.100016][    C0]  other_loop+0x1/0x9
+"""
+LAST_RAN_IN_SHORT = """\
+[  417.100010][    C1] rcu: Stack dump where RCU GP kthread last ran:
+[  417.100013][    C1] Task dump for CPU 0:
+[  417.100014][    C1] task:busy  state:R  running task     stack:    0 pid:    7 ppid:  1414 flags:0x00000202
+[  417.100015][    C1] Call trace:
+[  417.100016][    C1]  other_loop+0x1/0x9
+"""
+OWN = """\
+[  417.100020][    C1] NMI backtrace for cpu 1
+[  417.100021][    C1] CPU: 1 PID: 1429 Comm: stuck Not tainted 6.1.0 #1
+[  417.100022][    C1] Call Trace:
+[  417.100023][    C1]  <IRQ>
+[  417.100024][    C1]  rcu_dump_cpu_stacks+0x1/0x9
+[  417.100025][    C1]  asm_sysvec_apic_timer_interrupt+0x1/0x9
+[  417.100026][    C1]  </IRQ>
+[  417.100027][    C1] RIP: 0010:widget_spin+0x1/0x9
+[  417.100028][    C1]  widget_loop+0x1/0x9
+"""
+OWN_IN_SHORT = """\
+[  417.100020][    C1] Task dump for CPU 1:
+[  417.100021][    C1] task:stuck  state:R  running task     stack:    0 pid: 1429 ppid:  1407 flags:0x00000202
+[  417.100022][    C1] Call trace:
+[  417.100023][    C1]  rcu_dump_cpu_stacks+0x1/0x9
+[  417.100024][    C1]  el1h_64_irq+0x1/0x9
+[  417.100025][    C1]  widget_loop+0x1/0x9
+"""
+
+
+@pytest.mark.parametrize("other", ["", LAST_RAN])
+def test_the_stack_of_rcus_own_thread_is_not_that_of_the_processor(other: str) -> None:
+    block = fatal(STARVED + other + OWN)
+    assert (block.comm, block.pid, block.cpu, block.rip_symbol) == ("stuck", 1429, 1, "widget_spin")
+    assert block.call_trace == ("rcu_dump_cpu_stacks", "asm_sysvec_apic_timer_interrupt", "widget_loop")
+
+
+def test_a_stall_whose_stacks_are_printed_in_short() -> None:
+    block = fatal(STARVED + LAST_RAN_IN_SHORT + OWN_IN_SHORT)
+    assert block.call_trace == ("rcu_dump_cpu_stacks", "el1h_64_irq", "widget_loop")
+
+
+def test_the_thread_is_also_starved_where_another_processor_found_the_stall() -> None:
+    # here the stacks of the processors come first
+    head, thread = STARVED.splitlines(keepends=True)[:2], STARVED.splitlines(keepends=True)[2:]
+    block = fatal("".join([*head, *OWN.splitlines(keepends=True), *thread]))
+    assert block.call_trace == ("rcu_dump_cpu_stacks", "asm_sysvec_apic_timer_interrupt", "widget_loop")
+
+
+def test_of_tasks_that_were_found_hung_in_one_pass_the_first_is_told() -> None:
+    one = (
+        "[  {0}.100001][   T30] INFO: task widget{1}:{1} blocked for more than 120 seconds.\n"
+        "[  {0}.100002][   T30] Call Trace:\n"
+        "[  {0}.100003][   T30]  __schedule+0x1/0x9\n"
+        "[  {0}.100004][   T30]  widget_wait{1}+0x1/0x9\n"
+    )
+    block = fatal(
+        one.format(400, 1)
+        + one.format(401, 2)
+        + one.format(402, 3)
+        + "[  402.500000][   T30] Kernel panic - not syncing: hung_task: blocked tasks\n"
+    )
+    assert (block.comm, block.pid, block.panicked) == ("widget1", 1, True)
