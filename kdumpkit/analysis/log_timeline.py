@@ -10,7 +10,7 @@ from kdumpkit.analysis.log.model import CrashLog
 SPAN_S = 300.0
 _BINS = 60
 _MOST_MARKS = 12
-_LABEL = 60
+_LABEL = 100
 
 
 def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dict[str, Any] | None:
@@ -38,11 +38,11 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
     for time_s in times:
         bins[min(_BINS - 1, int((time_s - begin) / width))] += 1
     marks = [
-        [round(block.time_s - origin, 3), block.severity.name.lower(), block.title[:_LABEL]]
+        [round(block.time_s - origin, 3), block.severity.name.lower(), _label(block.title)]
         for block in log.blocks
         if block.time_s is not None and begin <= block.time_s - origin <= end
     ]
-    own = [0.0, crash.severity.name.lower(), crash.title[:_LABEL]]
+    own = [0.0, crash.severity.name.lower(), _label(crash.title)]
     others = [mark for mark in marks if mark != own]
     kept = sorted([own, *others[-(_MOST_MARKS - 1) :]], key=lambda mark: float(str(mark[0])))
     reports = len(others) + 1
@@ -59,3 +59,8 @@ def log_timeline(log: CrashLog, excerpt: Excerpt, span_s: float = SPAN_S) -> dic
             f'0 is the crash\'s first line, "{own[2]}".'
         ),
     }
+
+
+def _label(title: str) -> str:
+    # an address that is cut off would look like another one
+    return title if len(title) <= _LABEL else title[: _LABEL - 1] + "…"

@@ -77,7 +77,7 @@ def draw_dump_composition(axes: Axes, data: Mapping[str, Any]) -> None:
     """What became of the memory, and what that takes in the file."""
     total, left_out = data["total_bytes"], data["left_out_bytes"]
     bars = [
-        Bar("held", data["held_bytes"], _size(data["held_bytes"], total), _BLUE, part=True),
+        Bar("held, with content", data["held_bytes"], _size(data["held_bytes"], total), _BLUE, part=True),
         Bar("zeros, held as one page", data["zero_bytes"], _size(data["zero_bytes"], total), "#56b4e9", part=True),
     ]
     if left_out is not None:
@@ -86,7 +86,7 @@ def draw_dump_composition(axes: Axes, data: Mapping[str, Any]) -> None:
     packed = "" if data["compression"] == "none" else f", {data['compression']}"
     stored = data["stored_bytes"]
     bars.append(Bar(f"in the file{packed}", stored, _size(stored, total), "#e69f00", strong=True))
-    _draw_sizes(axes, bars, "memory of the kernel" if left_out is not None else "pages of the dump", total)
+    _draw_sizes(axes, bars, "all pages" if left_out is not None else "all that it holds", total)
 
 
 def _size(size_bytes: int, total: int) -> str:

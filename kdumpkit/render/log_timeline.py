@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kdumpkit.evidence.redact import cleaned
+from kdumpkit.render.text import cut_in_the_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KIND = "log-timeline"
 #: by severity: note, report, hang, fatal (Okabe and Ito)
 _COLOURS = {"note": "#999999", "report": "#e69f00", "hang": "#0072b2", "fatal": "#d55e00"}
-_LABEL = 46
+_LABEL = 70
 
 
 def draw_log_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ def draw_log_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
         colour = _COLOURS.get(severity, "#999999")
         axes.axvline(time_s, color=colour, linewidth=1.5, linestyle="-" if severity == "fatal" else "--")
         right = time_s > begin + (end - begin) * 0.5
-        short = cleaned(label)[:_LABEL]
+        short = cut_in_the_middle(label, _LABEL)
         axes.annotate(
             f"{time_s:+.1f} s {severity}: {short}",
             (time_s, top * (1 + 0.16 * (len(marks) - row))),
