@@ -52,8 +52,9 @@ test-packages: $(STAMP)
 test: test-packages
 	KDUMPKIT_REQUIRE=lab,browser,sshd,debuginfod $(BIN)/python -m pytest --ignore=tests/lab/test_flavours.py
 
+# A worker for each core. Modules are compiled once for all of them; nbval, which no such test asks for, is not loaded.
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -m 'not lab and not browser'
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadgroup -p no:nbval -m 'not lab and not browser and not slow'
 
 test-faults: $(STAMP)
 	KDUMPKIT_REQUIRE=faults $(BIN)/python -m pytest -m faults

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDING = ROOT / os.environ.get("KDUMPKIT_TEST_RECORDING", "tests/recordings/debian-12/panic-test")
 #: markers whose tests need more than this machine has by itself
 _ON_REQUEST = ("lab", "faults", "kinds")
+#: fixtures that take long to make: where several workers share the tests, one of them has all that ask for it
+_MADE_ONCE = ("_sealed", "debuginfod")
 
 
 def _required() -> set[str]:
@@ -26,6 +28,9 @@ def _required() -> set[str]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what boots machines, unless ``KDUMPKIT_<MARKER>=1`` or ``KDUMPKIT_REQUIRE`` asks for it."""
+    for item in items:
+        for fixture in set(_MADE_ONCE).intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(fixture))
     for marker in _ON_REQUEST:
         if marker in _required() or os.environ.get(f"KDUMPKIT_{marker.upper()}") == "1":
             continue

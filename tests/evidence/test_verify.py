@@ -40,6 +40,7 @@ def edit(path: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
     write_manifest(path.parent, STAGES)
 
 
+@pytest.mark.slow
 def test_a_copy_moved_elsewhere_verifies_without_a_host(run_kdumpkit: Any, evidence: Path, tmp_path: Path) -> None:
     moved = tmp_path / "an auditor's desk" / "2031"
     shutil.copytree(evidence, moved)
@@ -55,6 +56,7 @@ def test_a_copy_moved_elsewhere_verifies_without_a_host(run_kdumpkit: Any, evide
     assert {path: path.read_bytes() for path in moved.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_changed_output_does_not_come_out_and_planted_files_are_not_executed(evidence: Path, tmp_path: Path) -> None:
     path = executed_stage(evidence)
     mark = tmp_path / "executed"

@@ -108,6 +108,7 @@ def test_a_good_sample_is_understood(name: str) -> None:
     parse(sample)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARSERS)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())

@@ -54,6 +54,7 @@ def test_it_is_what_its_documents_make(documents: Path, tmp_path: Path) -> None:
     assert [dict(r.data) for r in made if r.kind == "findings"] == [dict(r.data) for r in kept if r.kind == "findings"]
 
 
+@pytest.mark.slow
 @each
 def test_all_six_notebooks_replay_from_it(documents: Path, tmp_path: Path) -> None:
     outcome = replay_stages(documents.parent, tmp_path / "out", Silent())

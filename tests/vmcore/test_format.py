@@ -128,7 +128,7 @@ def test_elf_core_without_vmcoreinfo() -> None:
 @pytest.mark.parametrize(
     ("start", "wrapper"),
     [
-        (gzip.compress(b"x"), Wrapper.GZIP),
+        (gzip.compress(b"x", mtime=0), Wrapper.GZIP),
         (b"\x04\x22\x4d\x18rest", Wrapper.LZ4),
         (b"\xfd7zXZ\0rest", Wrapper.XZ),
         (b"\x28\xb5\x2f\xfdrest", Wrapper.ZSTD),
