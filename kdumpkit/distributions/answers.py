@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kdumpkit.command import Command
+from kdumpkit.facts.el_machine import ElMachine
+from kdumpkit.facts.unknown import Unknown
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class SizingFacts:
 
     ``ram_bytes`` is System RAM in /proc/iomem, ``machine`` and ``release`` are those of uname. ``files`` are the boot
     loader's files that exist, by path. ``estimate`` is what :meth:`Distribution.estimate_command` printed; None where
-    there is no such command or it failed.
+    there is no such command or it failed. ``el_machine`` is what kdumpctl asks the machine; None where the family does
+    not ask, Unknown where it did not answer.
     """
 
     ram_bytes: int
@@ -52,6 +55,7 @@ class SizingFacts:
     release: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     estimate: str | None = None
+    el_machine: ElMachine | Unknown | None = None
 
 
 @dataclass(frozen=True)

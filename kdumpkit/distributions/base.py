@@ -26,6 +26,7 @@ from kdumpkit.distributions.answers import (
 )
 from kdumpkit.distributions.support import Support
 from kdumpkit.errors import UnsupportedHost
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
@@ -202,11 +203,13 @@ class Distribution(ABC):
         root: str | None,
         signed: bool,
         settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
     ) -> KexecLoad:
         """An explicit ``kexec -p`` by the distribution's own rules.
 
         ``root`` is what ``root=`` should say where the running command line has none. ``signed``: Secure Boot or
-        lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``).
+        lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``). ``el_machine`` is what the
+        survey's ``el_machine`` told, None where it told nothing.
         """
 
     # Dumps

@@ -33,6 +33,7 @@ from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts import grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.installed_kernels import version_key
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdump_tools import PATH as SETTINGS
@@ -282,6 +283,7 @@ class Debian(Distribution):
         root: str | None,
         signed: bool,
         settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
     ) -> KexecLoad:
         files = self.capture_files(release, settings)
         return kexec_load(self.name, files, release, machine, command_line, root, signed, settings)

@@ -18,7 +18,7 @@ from kdumpkit.distributions.el_boot_entries import edit_entries, entries_of
 from kdumpkit.distributions.grub_crashkernel import effective_crashkernel
 from kdumpkit.distributions.grub_settings import crashkernel_lines, replace_crashkernel
 from kdumpkit.distributions.shell_settings import set_assignment
-from kdumpkit.errors import GateClosed
+from kdumpkit.errors import GateClosed, UnsupportedHost
 from kdumpkit.facts.boot_entries import DIRECTORY, KERNEL_CMDLINE, PATTERN
 from kdumpkit.facts.el_boot_loader import (
     EFI_MENUS,
@@ -118,6 +118,17 @@ def _source_line(content: bytes, number: int) -> str:
     return content.split(b"\n")[number - 1].decode("utf-8", "replace")
 
 
+def _other_boot_loader(why: str, tokens: tuple[str, ...]) -> UnsupportedHost:
+    words = " ".join(f"crashkernel={token}" for token in tokens)
+    addon = "/boot/efi/loader/addons/crashkernel.addon.efi"
+    return UnsupportedHost(
+        f"{why}, so this host boots by systemd-boot, by a unified kernel image or by something else that the kit does "
+        "not change; nothing was changed",
+        f"for a unified kernel image an addon that the firmware trusts: ukify build --cmdline='{words}' "
+        f"--output={addon}; for systemd-boot: options in its entries, and {KERNEL_CMDLINE} for those to come",
+    )
+
+
 def known_menu(files: Mapping[str, bytes], id: str) -> str:
     """The one menu that this host boots by; GateClosed where several could be it."""
     menu = menu_path(files, id)
@@ -132,13 +143,10 @@ def known_menu(files: Mapping[str, bytes], id: str) -> str:
 
 def _by_mkconfig(files: Mapping[str, bytes], tokens: tuple[str, ...], id: str) -> BootLoaderEdit:
     if DEFAULTS not in files:
-        raise GateClosed(
-            f"there is no {DEFAULTS}, so this host's menu is not made by grub2-mkconfig; nothing was changed",
-            "add crashkernel= by the way of this host's own boot loader",
-        )
+        raise _other_boot_loader(f"there is no {DEFAULTS}", tokens)
     menu = known_menu(files, id)
     if menu not in files:
-        raise GateClosed(f"{menu} is missing, so this host does not boot by it", f"ls -l {MENU} {EFI_MENUS}")
+        raise _other_boot_loader(f"there is no {menu}", tokens)
     after = with_crashkernel(files[DEFAULTS], tokens)
     edits = () if after == files[DEFAULTS] else (FileEdit(DEFAULTS, files[DEFAULTS], after),)
     return BootLoaderEdit(DEFAULTS, edits, (mkconfig(menu),), (menu,), (NEXT_BOOT,))

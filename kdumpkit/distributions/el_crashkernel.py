@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdumpkit.distributions.answers import CrashkernelRecommendation, SizingFacts
 from kdumpkit.distributions.crashkernel_sizes import GIB, LEAST_SOURCE, MIB, crashkernel_tokens, least_bytes, recommend
@@ -18,8 +18,10 @@ from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts.boot_entries import KERNEL_CMDLINE
 from kdumpkit.facts.crashkernel import requested_reservation
 from kdumpkit.facts.el_boot_loader import FADUMP, MLX5, SMMU
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.text import size_text
+from kdumpkit.facts.unknown import Unknown
 
 _JSON = "defaults of Red Hat's kdump tests (crashkernel-default.json)"
 _CURRENT = "kdump-utils 1.0.61, kdump_get_arch_recommend_crashkernel() in kdump-lib.sh"
@@ -48,17 +50,25 @@ class CrashkernelExtras:
     mlx5: bool = False
 
 
-def extras_from(files: Mapping[str, bytes]) -> CrashkernelExtras:
-    """What adds to the defaults, by the files that are there. Memory encryption is told by the kernel's log alone.
+def extras_from(files: Mapping[str, bytes], el_machine: ElMachine | Unknown | None = None) -> CrashkernelExtras:
+    """What adds to the defaults, by the files that are there and what the machine told.
 
-    So ``encrypted_memory`` is False here: on a host with AMD SME or SEV the default is 64 MiB short.
+    kdumpctl looks for plain SME and SEV; here SEV-ES and SEV-SNP count too, as their guests have the same bounce
+    buffers. Where it is not known whether memory is encrypted, it is taken for not encrypted.
     """
     prefix, _, suffix = SMMU.partition("*")
     return CrashkernelExtras(
+        encrypted_memory=_encryption(el_machine) not in ("", None),
         fadump=files.get(FADUMP, b"").strip() == b"1",
         smmu=any(path.startswith(prefix) and path.endswith(suffix) for path in files),
         mlx5=files.get(MLX5, b"").strip() == b"live",
     )
+
+
+def _encryption(el_machine: ElMachine | Unknown | None) -> str | None:
+    # the active features; None where they are not known
+    features = el_machine.memory_encryption if isinstance(el_machine, ElMachine) else None
+    return features if isinstance(features, str) else None
 
 
 @dataclass(frozen=True)
@@ -176,8 +186,12 @@ def recommend_for(name: str, version: tuple[int, ...], sizing: SizingFacts) -> C
     ``auto``, that stays as long as what it reserves is enough. Raises UnsupportedHost where neither the distribution
     nor the kit has a rule for the machine.
     """
-    rule = default_rule(version, sizing.machine, sizing.release, extras_from(sizing.files))
+    extras = extras_from(sizing.files, sizing.el_machine)
+    rule = default_rule(version, sizing.machine, sizing.release, extras)
     found = _by_rule(name, rule, sizing)
+    note = _encryption_note(version, sizing, extras)
+    if note:
+        found = replace(found, why=f"{found.why}; {note}")
     own, path = _configured(sizing)
     if not own or own == (found.value,) or (own == ("auto",) and not (rule and rule.auto)):
         return found
@@ -192,6 +206,23 @@ def recommend_for(name: str, version: tuple[int, ...], sizing: SizingFacts) -> C
     )
     packaged = (found.packaged_value, found.packaged_bytes)
     return CrashkernelRecommendation(value, request.total_bytes, why, found.source, *packaged)
+
+
+def _encryption_note(version: tuple[int, ...], sizing: SizingFacts, extras: CrashkernelExtras) -> str:
+    # 64 MiB of bounce buffers: by the distribution's own rule since EL 9
+    if sizing.machine != "x86_64" or (version and version[0] < 9):
+        return ""
+    if extras.encrypted_memory:
+        return f"64 MiB of it because memory is encrypted (AMD {_encryption(sizing.el_machine)})"
+    unknown = sizing.el_machine
+    if isinstance(unknown, ElMachine) and isinstance(unknown.memory_encryption, Unknown):
+        unknown = unknown.memory_encryption
+    if isinstance(unknown, Unknown):
+        return (
+            "it is not known whether AMD memory encryption is active, with which 64 MiB more are needed "
+            f"({unknown.sentence()})"
+        )
+    return ""
 
 
 def _configured(sizing: SizingFacts) -> tuple[tuple[str, ...], str]:
@@ -260,5 +291,11 @@ def parse_kdumpctl_estimate(text: str) -> KdumpctlEstimate | None:
 
 def is_custom(value: str, version: tuple[int, ...], extras: CrashkernelExtras | None = None) -> bool:
     """True where a value is no default of the release on any machine: an automatic reset would take it away."""
-    rules = [default_rule(version, machine, pages, extras) for machine in MACHINES for pages in ("", "+64k")]
+    more = extras or CrashkernelExtras()
+    rules = [
+        default_rule(version, machine, pages, replace(more, encrypted_memory=encrypted))
+        for machine in MACHINES
+        for pages in ("", "+64k")
+        for encrypted in (False, True)
+    ]
     return not any(rule is not None and (value == rule.ranges or (rule.auto and value == "auto")) for rule in rules)

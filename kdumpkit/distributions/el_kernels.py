@@ -70,6 +70,12 @@ def edit_boot_once(files: Mapping[str, bytes], release: str, id: str) -> BootLoa
 
 def _layout(files: Mapping[str, bytes], id: str) -> GrubLayout:
     menu = known_menu(files, id)
+    if menu not in files:
+        raise UnsupportedHost(
+            f"there is no {menu} and no entry in {DIRECTORY}, so the kit does not know what names the kernel that "
+            "starts; nothing was changed",
+            "bootctl list; efibootmgr --verbose",
+        )
     # grub2-mkconfig of EL 7 sources /etc/default/grub alone
     return GrubLayout(DEFAULTS, DEFAULTS_DIRECTORY, DEFAULTS, None, (menu,), mkconfig(menu))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kdumpkit.command import Command, command
 from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
 from kdumpkit.errors import ParameterError
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 
@@ -71,13 +72,17 @@ def append_list(version: tuple[int, ...], machine: str) -> str:
     return f"{_APPEND.get(machine, _APPEND[''])} {common}"
 
 
-def el_capture_files(release: str, settings: KdumpSettings | None, build: Command) -> CaptureFiles:
+def el_capture_files(
+    release: str, settings: KdumpSettings | None, build: Command, el_machine: ElMachine | None = None
+) -> CaptureFiles:
     """The files for this release: the kernel of the running one unless the settings name another.
 
-    The settings name an initramfs in /var/lib/kdump where /boot is read-only. So it is for a unified kernel image too,
-    which is not told apart here.
+    The settings name an initramfs in /var/lib/kdump where /boot is read-only. A unified kernel image, which
+    ``el_machine`` tells of, is loaded as it is; its kdump initramfs lies in /boot all the same.
     """
     kernel = settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
+    if el_machine is not None and el_machine.unified and el_machine.image and not (settings and settings.kernel):
+        kernel = el_machine.image
     initramfs = settings.initramfs if settings and settings.initramfs else f"/boot/initramfs-{release}kdump.img"
     return CaptureFiles(kernel, initramfs, None, None, build)
 
@@ -90,12 +95,13 @@ def el_kexec_load(
     root: str | None,
     signed: bool,
     settings: KdumpSettings | None,
-    boot_apic_id: int | None = None,
+    el_machine: ElMachine | None = None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdumpctl would make. See ``Distribution.kexec_load``.
 
-    ``boot_apic_id``: of processor 0 in /proc/cpuinfo. None leaves out disable_cpu_apicid=, which matters only where the
-    capture kernel starts other processors: with nr_cpus=1 it does not.
+    ``el_machine``: what kdumpctl asks the machine. None leaves out what depends on it: disable_cpu_apicid=, which
+    matters only where the capture kernel starts other processors (with nr_cpus=1 it does not), and the words that keep
+    a watchdog from a panic of its own.
     """
     reasons = [
         "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
@@ -105,7 +111,7 @@ def el_kexec_load(
     ]
     if root is not None:
         reasons.append(f"root={root} is left out for that reason; an initramfs without kdump in it would need it")
-    line, removed, added = _capture_command_line(version, machine, command_line, settings, reasons, boot_apic_id)
+    line, removed, added = _capture_command_line(version, machine, command_line, settings, reasons, el_machine)
     arguments = _arguments(version, machine, signed, settings, reasons)
     file_load = "-s" in arguments or "--kexec-file-syscall" in arguments
     unload = command("kexec", *(["-s"] if file_load else []), "-p", "-u", timeout_s=60, as_root=True)
@@ -141,7 +147,7 @@ def _capture_command_line(
     command_line: KernelCommandLine,
     settings: KdumpSettings | None,
     reasons: list[str],
-    boot_apic_id: int | None,
+    el_machine: ElMachine | None,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     # the line, the words that were left out of the one it starts from, and those that were added
     remove, append = (settings.command_line_remove, settings.command_line_append) if settings else (None, None)
@@ -156,12 +162,36 @@ def _capture_command_line(
     removed = tuple(word for word in words if _name(word) in names)
     # kdumpctl leaves out NAME= with nothing behind it
     kept = [word for word in words if _name(word) not in names and not re.fullmatch(r"[^=]+=", word)]
-    if boot_apic_id is not None:
-        added.append(f"disable_cpu_apicid={boot_apic_id}")
-        reasons.append(f"disable_cpu_apicid={boot_apic_id}: the capture kernel may start on another processor")
+    added += _words_of_machine(version, el_machine, reasons)
+    if el_machine is not None and el_machine.graviton and not (version and version[0] <= 7):
+        kept = [word for word in kept if word != "irqpoll"]
+        added = [word for word in added if word != "irqpoll"]
+        reasons.append("no irqpoll: on Amazon's Graviton it can break the hot removal of PCI devices")
     if not (version and version[0] <= 8):
         added.append("rd.systemd.gpt_auto=no")
     return " ".join((*kept, *added)), removed, tuple(added)
+
+
+def _words_of_machine(version: tuple[int, ...], el_machine: ElMachine | None, reasons: list[str]) -> Iterator[str]:
+    if el_machine is None:
+        reasons.append("what kdumpctl adds for this machine's processor and watchdogs is left out: it did not tell")
+        return
+    if el_machine.boot_apic_id is not None:
+        yield f"disable_cpu_apicid={el_machine.boot_apic_id}"
+        reasons.append(
+            f"disable_cpu_apicid={el_machine.boot_apic_id}: the capture kernel may start on another processor, and "
+            "must not wake the one that booted the machine"
+        )
+    # kexec-tools of EL 7 does not know them
+    drivers = () if version and version[0] <= 7 else el_machine.watchdog_drivers
+    for driver in drivers:
+        yield f"{driver}.pretimeout=0"
+        if driver == "hpwdt":
+            yield "hpwdt.kdumptimeout=0"
+    if drivers:
+        reasons.append(f"{', '.join(drivers)}: the watchdog is to reset the machine, not to panic the capture kernel")
+    if el_machine.unified:
+        reasons.append(f"{el_machine.image} is a unified kernel image: its own initramfs and command line are not used")
 
 
 def _name(word: str) -> str:

@@ -36,6 +36,7 @@ from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
 from kdumpkit.distributions.rpm_kernels import RpmDistribution
 from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
+from kdumpkit.facts.el_machine import ElMachine, read_el_machine
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
@@ -131,6 +132,7 @@ class EnterpriseLinux(RpmDistribution):
             parse_settings=sysconfig_kdump_el.el_settings_from,
             boot_loader_paths=el_boot_loader.PATHS,
             parse_boot_loader=partial(el_boot_loader.el_boot_loader_from, id=self.os_release.id),
+            read_el_machine=partial(read_el_machine, release=release) if release else None,
         )
 
     def package_needs(self) -> tuple[PackageNeed, ...]:
@@ -237,11 +239,13 @@ class EnterpriseLinux(RpmDistribution):
         return edit_kdump_conf(files.get(kdump_conf.PATH), wanted)
 
     def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
+        return el_capture_files(release, settings, self._build(release))
+
+    def _build(self, release: str) -> Command:
         el_packages.kernel_names(release)
         # kdumpctl of EL 7 has no rebuild
         old = ("mkdumprd", "-f", f"/boot/initramfs-{release}kdump.img", release)
-        words = old if self._major <= 7 else ("kdumpctl", "rebuild")
-        return el_capture_files(release, settings, command(*words, timeout_s=900, as_root=True))
+        return command(*(old if self._major <= 7 else ("kdumpctl", "rebuild")), timeout_s=900, as_root=True)
 
     def kexec_load(
         self,
@@ -252,9 +256,10 @@ class EnterpriseLinux(RpmDistribution):
         root: str | None,
         signed: bool,
         settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
     ) -> KexecLoad:
-        files = self.capture_files(release, settings)
-        return el_kexec_load(files, self.el_version, machine, command_line, root, signed, settings)
+        files = el_capture_files(release, settings, self._build(release), el_machine)
+        return el_kexec_load(files, self.el_version, machine, command_line, root, signed, settings, el_machine)
 
     # Dumps
 

@@ -32,6 +32,7 @@ from kdumpkit.distributions.suse_crashkernel import recommend_suse
 from kdumpkit.distributions.suse_kexec import capture_files, kexec_load
 from kdumpkit.distributions.suse_settings import edit_sysconfig_kdump
 from kdumpkit.errors import ParameterError, UnsupportedHost
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdumptool import calibrate_command
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
@@ -232,6 +233,7 @@ class Suse(RpmDistribution):
         root: str | None,
         signed: bool,
         settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
     ) -> KexecLoad:
         return kexec_load(
             self.capture_files(release, settings),

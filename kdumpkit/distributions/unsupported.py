@@ -23,6 +23,7 @@ from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import UnsupportedHost
 from kdumpkit.facts import grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.survey import SurveyRequest
@@ -113,6 +114,7 @@ class Unsupported(Distribution):
         root: str | None,
         signed: bool,
         settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
     ) -> KexecLoad:
         self.refuse("which command line its capture kernel needs")
 

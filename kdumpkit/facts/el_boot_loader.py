@@ -118,6 +118,9 @@ def el_boot_loader_from(files: Files, id: str = "") -> BootLoader | Unknown:
     if menu is None:
         found = ", ".join(efi_menus(contents))
         return Unknown(EFI_MENUS, Why.NOT_UNDERSTOOD, f"several could be the menu that is booted: {found}")
+    if menu not in contents:
+        detail = "nor is there any boot entry: this host does not boot by GRUB, or by a unified kernel image without it"
+        return Unknown(menu, Why.ABSENT, detail, record_numbers(*(s.record for p, s in files.items() if _decides(p))))
     # the generic reader takes the first that is there of each; Debian's were not asked for
     chosen = {
         grub_cfg.PATHS[0]: Absent(grub_cfg.PATHS[0], -1),

@@ -14,7 +14,10 @@ from kdumpkit.facts.reading import record_numbers
 
 @dataclass(frozen=True)
 class InstalledKernel:
-    """One ``/boot/vmlinuz-<release>``; ``initrd_path`` and ``modules_directory`` are None where they are missing."""
+    """One ``/boot/vmlinuz-<release>``; ``initrd_path`` and ``modules_directory`` are None where they are missing.
+
+    A unified kernel image has its initrd in itself: both paths are its own.
+    """
 
     release: str
     path: str
@@ -81,7 +84,8 @@ def installed_kernels_from(
 ) -> InstalledKernels:
     """Each ``/boot/vmlinuz-<release>`` with the initrd and the modules that belong to it.
 
-    SUSE's kernels are named ``Image-`` on arm64 and ``image-`` on s390x.
+    SUSE's kernels are named ``Image-`` on arm64 and ``image-`` on s390x. A unified kernel image counts where its
+    package put it, ``/lib/modules/<release>/vmlinuz-<variant>.efi``, unless the same release has a kernel in /boot.
     ``order`` is a key by which the distribution's package manager sorts versions.
     """
     kernels: list[InstalledKernel] = []
@@ -103,5 +107,11 @@ def installed_kernels_from(
                 running=release == running_release,
             )
         )
+    in_boot = {kernel.release for kernel in kernels}
+    for directory in tree.under("/lib/modules"):
+        image = next((file for file in tree.under(directory.path, "vmlinuz-") if file.name.endswith(".efi")), None)
+        if image is not None and directory.name not in in_boot:
+            running = directory.name == running_release
+            kernels.append(InstalledKernel(directory.name, image.path, image.path, directory.path, running))
     kernels.sort(key=lambda kernel: order(kernel.release))
     return InstalledKernels(tuple(kernels), running_release, record_numbers(*tree.records, *records))

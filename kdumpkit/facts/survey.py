@@ -30,6 +30,7 @@ from kdumpkit.facts.debug_symbols import DebugSymbols, read_debug_symbols
 from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
 from kdumpkit.facts.dump_size import MemoryUsage, begin_memory_usage
 from kdumpkit.facts.dump_target import DumpTarget, read_dump_target, read_local_dump_target
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.fadump import Fadump
 from kdumpkit.facts.firmware import Firmware
 from kdumpkit.facts.guest import Guest
@@ -73,6 +74,8 @@ class SurveyRequest:
     #: every file that takes part in the command line of the next boot, as paths or patterns, and what they mean
     boot_loader_paths: tuple[str, ...] = ()
     parse_boot_loader: Callable[[Files], BootLoader | Unknown] | None = None
+    #: what kdumpctl asks the machine; None: the family does not ask
+    read_el_machine: Callable[[Host], ElMachine | Unknown] | None = None
 
 
 class Survey:
@@ -197,6 +200,12 @@ class Survey:
     def boot_loader(self) -> BootLoader | Unknown:
         parse = self._asked.parse_boot_loader
         return _not_asked("the boot loader") if parse is None else parse(self.boot_loader_files)
+
+    @cached_property
+    def el_machine(self) -> ElMachine | Unknown | None:
+        """What kdumpctl asks the machine; None where the family does not ask."""
+        read = self._asked.read_el_machine
+        return None if read is None else read(self._host)
 
     @cached_property
     def settings(self) -> KdumpSettings | Unknown:

@@ -92,7 +92,14 @@ class GrubCrashkernel(ChangingStage):
         if command is not None:
             result = self.target.run(command)
             estimate = result.text if result.ok else None
-        facts = SizingFacts(iomem.system_ram_bytes, self.uname.machine, self.uname.release, self._files(), estimate)
+        facts = SizingFacts(
+            iomem.system_ram_bytes,
+            self.uname.machine,
+            self.uname.release,
+            self._files(),
+            estimate,
+            self.survey.el_machine,
+        )
         return self.distribution.recommend_crashkernel(facts)
 
     @step

@@ -20,6 +20,7 @@ from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
 from kdumpkit.errors import CommandFailed
 from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs_from, read_build_inputs
 from kdumpkit.facts.directory_tree import DirectoryTree
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
@@ -241,6 +242,7 @@ class KexecLoad(ChangingStage):
             root=None if isinstance(root, Unknown) else root.kernel_root,
             signed=check_load_allowed(survey.kexec_crash, survey.firmware).status is Status.WARN,
             settings=None if isinstance(settings, Unknown) else settings,
+            el_machine=survey.el_machine if isinstance(survey.el_machine, ElMachine) else None,
         )
 
     def _exists(self, path: str) -> bool:

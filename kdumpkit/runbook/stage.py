@@ -22,6 +22,7 @@ from kdumpkit.facts.system import read_system
 from kdumpkit.facts.uname import Uname
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
+from kdumpkit.hosts.files import FileContent
 from kdumpkit.parameters import Parameters
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.lock import lock_on_host, recorded_owner, unlock_on_host
@@ -59,10 +60,11 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
         try:
             report = method(self, *args, **options)
         except (UnsupportedHost, FactNotCollected) as error:
-            if self.applying or self.distribution.supported:
+            # what another boot loader or a read-only root keeps from being changed is no reason not to look at the rest
+            if self.applying or (self.distribution.supported and not isinstance(error, UnsupportedHost)):
                 self.fail(error)
                 raise
-            # nothing is changed here; what needs knowledge of the distribution is not known, and the rest goes on
+            # nothing is changed here; what needs knowledge that the kit has not is not known, and the rest goes on
             finding = Finding(f"{name.replace('-', '_')}.known", Status.UNKNOWN, error.message, error.hint)
             report = StepReport(name.replace("-", " ").capitalize(), findings=(finding,))
         except KdumpkitError as error:
@@ -199,9 +201,22 @@ class Stage:
         """Lines to paste on this host; empty where the kit does not know its distribution or no value is wanted."""
         if not self.distribution.supported:
             return CrashkernelRemedies()
-        set_value = self.distribution.crashkernel_remedy(value) if value else ""
+        set_value = self._crashkernel_remedy(value) if value else ""
         auto = self.distribution.crashkernel_auto(self.uname.machine)
         return CrashkernelRemedies(self.distribution.regenerate_remedy(), set_value, auto)
+
+    def _crashkernel_remedy(self, value: str) -> str:
+        states = self.survey.boot_loader_files
+        files = {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+        try:
+            self.distribution.edit_crashkernel(files, value)
+        except UnsupportedHost as error:
+            # another boot loader than the family's own decides
+            return error.hint
+        except KdumpkitError:
+            # said where the change itself is planned
+            pass
+        return self.distribution.crashkernel_remedy(value)
 
     def forget_survey(self) -> None:
         """The host was changed, or another boot of it runs: read the facts again when next asked."""

@@ -14,6 +14,8 @@ from kdumpkit.distributions.el_crashkernel import (
     recommend_for,
 )
 from kdumpkit.errors import UnsupportedHost
+from kdumpkit.facts.el_machine import ElMachine
+from kdumpkit.facts.unknown import Unknown, Why
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 X86_8_LATE = "1G-4G:192M,4G-64G:256M,64G-:512M"
@@ -182,3 +184,37 @@ def test_the_text_of_the_estimator_is_read_and_its_exit_status_means_nothing() -
     assert (found.reserved_bytes, found.recommended_bytes, found.enough) == (192 * MIB, 256 * MIB, False)
     assert dict(found.parts)["Initramfs size"] == 36 * MIB
     assert parse_kdumpctl_estimate("kdump: kdump initramfs is not built yet.\n") is None
+
+
+SME = ElMachine("SME", records=(9,))
+
+
+def test_encrypted_memory_needs_64_mib_more_and_that_is_said() -> None:
+    found = recommend_for("Rocky 10", (10, 0), SizingFacts(16 * GIB, "x86_64", el_machine=SME))
+    assert found.value == "2G-64G:320M,64G-:576M"
+    assert "64 MiB of it because memory is encrypted (AMD SME)" in found.why
+    plain = recommend_for("Rocky 10", (10, 0), SizingFacts(16 * GIB, "x86_64", el_machine=ElMachine("")))
+    assert plain.value == "2G-64G:256M,64G-:512M"
+    assert "encr" not in plain.why
+    # no rule of EL 8 knows of it
+    assert "encr" not in recommend_for("RHEL 8", (8, 9), SizingFacts(16 * GIB, "x86_64", el_machine=SME)).why
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Unknown("what kdumpctl asks", Why.NOT_ANSWERED, "", (3,)),
+        ElMachine(Unknown("the kernel's log", Why.NOT_ANSWERED, "it is empty")),
+    ],
+)
+def test_where_encryption_is_not_known_it_is_said(told: ElMachine | Unknown) -> None:
+    found = recommend_for("Rocky 10", (10, 0), SizingFacts(16 * GIB, "x86_64", el_machine=told))
+    assert found.value == "2G-64G:256M,64G-:512M"
+    assert "it is not known whether AMD memory encryption is active" in found.why
+    arm = recommend_for("Rocky 10", (10, 0), SizingFacts(16 * GIB, "aarch64", el_machine=told))
+    assert "encr" not in arm.why
+
+
+def test_the_default_for_encrypted_memory_is_no_custom_value() -> None:
+    assert not is_custom("2G-64G:320M,64G-:576M", (10, 0))
+    assert is_custom("2G-64G:321M,64G-:576M", (10, 0))

@@ -14,6 +14,7 @@ from kdumpkit.distributions.el_kexec import (
     remove_list,
 )
 from kdumpkit.errors import ParameterError
+from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_conf import parse_kdump_conf
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
@@ -39,11 +40,11 @@ def load(
     *,
     signed: bool = False,
     given: KdumpSettings | None = None,
-    apic: int | None = None,
+    told: ElMachine | None = None,
 ) -> KexecLoad:
-    files = el_capture_files(RELEASE, given, BUILD)
+    files = el_capture_files(RELEASE, given, BUILD, told)
     parsed = parse_kernel_command_line(line)
-    return el_kexec_load(files, version, machine, parsed, "/dev/mapper/rhel-root", signed, given, apic)
+    return el_kexec_load(files, version, machine, parsed, "/dev/mapper/rhel-root", signed, given, told)
 
 
 def test_the_command_on_el_9_with_root_on_lvm() -> None:
@@ -133,8 +134,44 @@ def test_another_kernel_is_loaded_where_the_settings_name_one() -> None:
     assert found.initramfs == "/boot/initramfs-5.14.0-70.el9.x86_64kdump.img"
 
 
-def test_words_of_the_machine_and_open_quotes() -> None:
-    assert "disable_cpu_apicid=0" in load(apic=0).added
-    assert not any("apicid" in word for word in load().added)
+def test_words_of_the_machine() -> None:
+    told = ElMachine("", 4, ("iTCO_wdt", "hpwdt"))
+    words = load(told=told).added
+    assert words[-5:-1] == (
+        "disable_cpu_apicid=4",
+        "iTCO_wdt.pretimeout=0",
+        "hpwdt.pretimeout=0",
+        "hpwdt.kdumptimeout=0",
+    )
+    # kexec-tools of EL 7 knows the first of them alone
+    assert [word for word in load((7,), told=told).added if "=4" in word or "timeout" in word] == [
+        "disable_cpu_apicid=4"
+    ]
+    silent = load()
+    assert not any("apicid" in word for word in silent.added)
+    assert "it did not tell" in " ".join(silent.reasons)
+
+
+def test_no_irqpoll_on_graviton() -> None:
+    line = LVM.rstrip() + b" irqpoll\n"
+    assert "irqpoll" in load(machine="aarch64", line=line, told=ElMachine("")).capture_command_line.split()
+    found = load(machine="aarch64", line=line, told=ElMachine("", graviton=True))
+    assert "irqpoll" not in found.capture_command_line.split()
+    assert "irqpoll" not in found.added
+
+
+def test_a_unified_kernel_image_is_loaded_itself() -> None:
+    image = f"/boot/efi/EFI/Linux/0f2b-{RELEASE}.efi"
+    found = load(told=ElMachine("", image=image))
+    assert (found.kernel, found.command.argv[-1]) == (image, image)
+    assert found.initramfs == f"/boot/initramfs-{RELEASE}kdump.img"
+    assert any("unified kernel image" in reason for reason in found.reasons)
+    # kernel and initramfs apart, and what the settings name, stay as they are
+    assert load(told=ElMachine("", image="/boot/0f2b/linux")).kernel == f"/boot/vmlinuz-{RELEASE}"
+    named = settings(KDUMP_KERNELVER="5.14.0-70.el9.x86_64")
+    assert load(told=ElMachine("", image=image), given=named).kernel == "/boot/vmlinuz-5.14.0-70.el9.x86_64"
+
+
+def test_open_quotes() -> None:
     with pytest.raises(ParameterError, match="open quote"):
         load(given=settings(KEXEC_ARGS="--reuse-cmdline='x"))

@@ -122,7 +122,7 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
     survey = Survey(tree, REQUEST)
     known = FACTS - unknowns(survey)
     # that there is no cluster and no fadump is known by what is not there
-    absence = {"cluster", "fadump", "guest", "watchdogs"}
+    absence = {"cluster", "el_machine", "fadump", "guest", "watchdogs"}
     assert known == {
         "uname",
         "kexec_crash",

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from kdumpkit.errors import ParseError
-from kdumpkit.facts.directory_tree import DirectoryTree, parse_find, read_directory_tree
+from kdumpkit.facts.directory_tree import DirectoryTree, FoundFile, parse_find, read_directory_tree
 from kdumpkit.facts.dump_target import (
     FileSystemSpace,
     parse_df,
@@ -498,3 +498,21 @@ def test_time_spans() -> None:
     for data in (b"", b"Other=1\n", b"RuntimeWatchdogUSec\n", b"RuntimeWatchdogUSec=x\n"):
         with pytest.raises(ParseError):
             parse_runtime_watchdog(data)
+
+
+def test_a_unified_kernel_image_is_a_kernel_with_its_initrd_in_it() -> None:
+    lines = (
+        "d 1 /lib/modules/6.12.6\nf 1 /lib/modules/6.12.6/vmlinuz-virt.efi\n"
+        "d 1 /lib/modules/6.11.4\nf 1 /lib/modules/6.11.4/vmlinuz-virt.efi\nf 1 /boot/vmlinuz-6.11.4\n"
+        "d 1 /lib/modules/6.10.0\nf 1 /lib/modules/6.10.0/vmlinuz\n"
+    )
+    files = [FoundFile(path, kind, 1, 1.0, None) for kind, _, path in map(str.split, lines.splitlines())]
+    found = installed_kernels_from(DirectoryTree(tuple(files)), "6.12.6")
+    image = "/lib/modules/6.12.6/vmlinuz-virt.efi"
+    assert [(kernel.release, kernel.path, kernel.bootable) for kernel in found.kernels] == [
+        # a kernel in /boot is what boots, and this one has no initrd
+        ("6.11.4", "/boot/vmlinuz-6.11.4", False),
+        ("6.12.6", image, True),
+    ]
+    assert found.running is not None
+    assert found.running.initrd_path == image

@@ -129,6 +129,35 @@ def test_sles_where_other_kernels_are_asked_for() -> None:
     assert findings("sles-15/kernels")["02 kernels.as_asked"][0] == "FAIL"
 
 
+def test_rocky_with_encrypted_memory_is_short_of_64_mib() -> None:
+    found = findings("rocky-10/encrypted")
+    status, reason = found["03 crashkernel.reserved"]
+    assert status == "FAIL"
+    assert "less than the 320 MiB" in reason
+    # the same machine without it has enough
+    assert findings("rocky-10/ssh-target")["03 crashkernel.reserved"][0] == "PASS"
+
+
+def test_fedora_by_a_unified_kernel_image_is_read_to_the_end_and_not_changed() -> None:
+    found = findings("fedora-41/unified-image")
+    assert found["01 kernels.second"] == ("PASS", "Installed: 6.11.4-301.fc41.x86_64, 6.12.6-200.fc41.x86_64.")
+    for name in ("01 kernels.running_is_default", "02 crashkernel.configured", "02 change_boot_loader.known"):
+        assert found[name][0] == "UNKNOWN", name
+    assert "does not boot by GRUB" in found["02 crashkernel.configured"][1]
+    assert found["05 kexec.loaded"][0] == "FAIL"
+    ended = [record.data["ended"] for record in read_transcript(HERE / "fedora-41/unified-image") if record.kind == "notebook"]
+    assert ended == ["finished"] * len(STAGES)
+    remedies = [
+        finding["remedy"]
+        for record in read_transcript(HERE / "fedora-41/unified-image")
+        if record.kind == "findings"
+        for finding in record.data["findings"]
+        if finding["id"] == "crashkernel.reserved"
+    ]
+    assert remedies
+    assert all("ukify" in remedy and "grubby" not in remedy for remedy in remedies)
+
+
 def test_fedora_with_less_ram_than_its_default_begins_at() -> None:
     status, reason = findings("fedora-41/check")["03 crashkernel.reserved"]
     assert status == "FAIL"

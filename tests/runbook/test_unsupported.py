@@ -13,19 +13,21 @@ from kdumpkit.hosts.base import Fetched, Host, Progress
 from kdumpkit.runbook import all_stages
 from kdumpkit.runbook import session as session_module
 from kdumpkit.runbook.session import ENV_RUN_DIR
-from kdumpkit.runbook.stage import Stage
+from kdumpkit.runbook.stage import Stage, step
+from kdumpkit.runbook.step import StepReport
 
 
 class Void(Host):
     name = "void01"
 
-    def __init__(self) -> None:
+    def __init__(self, os_release: str = 'ID="void"\nPRETTY_NAME="Void Linux"\n') -> None:
         self.asked: list[str] = []
+        self.os_release = os_release
 
     def run(self, command: Command) -> CommandResult:
         self.asked.append(command.shown())
-        answer = b'void01 6.6.1_1 #1 SMP x86_64\nID="void"\nPRETTY_NAME="Void Linux"\n'
-        return CommandResult(command, 0, answer, b"", 1.0, 0.1)
+        answer = f"void01 6.6.1_1 #1 SMP x86_64\n{self.os_release}"
+        return CommandResult(command, 0, answer.encode(), b"", 1.0, 0.1)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         raise NotImplementedError
@@ -34,8 +36,8 @@ class Void(Host):
 STAGES = [getattr(all_stages, name) for name in all_stages.__all__]
 
 
-def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Void:
-    host = Void()
+def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *os_release: str) -> Void:
+    host = Void(*os_release)
     monkeypatch.setattr(session_module, "ENV_PYTEST", "NOT_UNDER_PYTEST")
     monkeypatch.setattr(session_module, "_host", lambda _: host)
     monkeypatch.setenv(ENV_RUN_DIR, str(tmp_path / "run"))
@@ -66,3 +68,23 @@ def test_what_needs_knowledge_of_the_distribution_is_unknown_and_the_rest_goes_o
     # it was known before the host was asked that there is nothing to ask for
     assert len(host.asked) == asked
     assert stage.result().status is Status.UNKNOWN
+
+
+class OtherBootLoader(all_stages.GrubCrashkernel):
+    @step
+    def refuse(self) -> StepReport:
+        raise UnsupportedHost("this host boots by systemd-boot", "edit its entries")
+
+
+@pytest.mark.parametrize("mode", ["check", "plan", "apply"])
+def test_another_boot_loader_of_a_known_family_stops_only_changes(
+    mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prepared(monkeypatch, tmp_path, "ID=debian\nVERSION_ID=12\n")
+    stage = OtherBootLoader.open({"host": "void01", "transport": "ssh", "mode": mode, "consent": "void01"})
+    if mode == "apply":
+        with pytest.raises(UnsupportedHost, match="systemd-boot"):
+            stage.refuse()
+        return
+    (found,) = stage.refuse().findings
+    assert (found.id, found.status, found.remedy) == ("refuse.known", Status.UNKNOWN, "edit its entries")

@@ -6,7 +6,9 @@ for release in $(linux-version list); do
 done
 rm -f /vmlinuz* /initrd.img*
 for name in mkconfig set-default reboot; do
-    sed 's,/boot/grub\b,/boot/grub2,g; s,grub-set-default,grub2-set-default,g; s,grub-reboot,grub2-reboot,g' \
+    # two of them put the path together from a variable
+    sed 's,/boot/grub\b,/boot/grub2,g; s,{bootdir}/grub\b,{bootdir}/grub2,g
+        s,grub-set-default,grub2-set-default,g; s,grub-reboot,grub2-reboot,g' \
         /usr/sbin/grub-$name > /usr/sbin/grub2-$name
     chmod 755 /usr/sbin/grub2-$name
     rm /usr/sbin/grub-$name
