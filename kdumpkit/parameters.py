@@ -56,6 +56,9 @@ class Parameters(BaseModel):
     remove_kernel: str = Field("", description="the release that is to be removed; empty: none")
     load_by: Literal["service", "kexec"] = Field("service", description="who loads the capture kernel in stage 04")
     vmlinux: str = Field("", description="vmlinux with debug information, here; empty: found by build id")
+    dump_reading: Literal["copy", "in-place"] = Field(
+        "copy", description="copy brings the dump here; in-place reads it on the host, over ssh"
+    )
     dumps_dir: str = Field("", description="where fetched dumps go, here; empty: dumps beside the evidence")
     evidence_dir: str = Field("", description="where evidence goes, here; empty: ./evidence")
     run_id: str = Field("", description="a run to go on with; empty: the newest that is not finished, or a new one")

@@ -1,4 +1,4 @@
-"""One dump as one JSON document: ``python -m kdumpkit.analysis.drgn_report VMCORE [--vmlinux FILE]``.
+"""One dump as one JSON document: ``python -m kdumpkit.analysis.drgn_report VMCORE [--vmlinux FILE] [--on HOST ...]``.
 
 A process of its own, so that a death of drgn's C code takes nobody along, and so that the document can be recorded
 and played back (:func:`kdumpkit.analysis.crash_report.parse_drgn_report` reads it). drgn itself runs in a child
@@ -23,9 +23,11 @@ from kdumpkit.analysis.sections import SECTIONS
 from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
 from kdumpkit.command import Command
 from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
+from kdumpkit.hosts.on_host import OnHost, add_host_options, host_from
 from kdumpkit.vmcore.architecture import foreign_architecture
-from kdumpkit.vmcore.completeness import Completeness, read_completeness
+from kdumpkit.vmcore.completeness import Completeness, completeness_of, read_completeness
 from kdumpkit.vmcore.format import require_vmcore
+from kdumpkit.vmcore.memory import open_program
 from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
@@ -34,14 +36,27 @@ if TYPE_CHECKING:
 
 #: the same as in crash_report, which imports pydantic; this process does without, it has half a second in all
 FORMAT = "kdumpkit drgn report 1"
+#: of the whole command, for a dump that lies here
+DRGN_TIMEOUT_S = 300.0
+#: over a line of 10 Mbit/s the slowest section takes minutes
+IN_PLACE_SECTION_TIMEOUT_S = 600.0
+IN_PLACE_TIMEOUT_S = 3000.0
 
 
 def drgn_report_command(
-    vmcore: Path, vmlinux: Path | None = None, python: str = sys.executable, timeout_s: float = 300
+    vmcore: Path,
+    vmlinux: Path | None = None,
+    python: str = sys.executable,
+    timeout_s: float = DRGN_TIMEOUT_S,
+    on_host: OnHost | None = None,
 ) -> Command:
-    """The command that prints the document. Exit status 1 is accepted: the document then has the error."""
+    """The command that prints the document. Exit status 1 is accepted: the document then has the error.
+
+    ``on_host``: the dump lies on that host and is read there; None: it lies here.
+    """
     argv = [python, "-m", "kdumpkit.analysis.drgn_report", str(vmcore)]
     argv += ["--vmlinux", str(vmlinux)] if vmlinux is not None else []
+    argv += on_host.arguments() if on_host is not None else ()
     return Command(tuple(argv), timeout_s=timeout_s, accepted=(0, 1), title=f"drgn report of {vmcore.name}")
 
 
@@ -56,21 +71,51 @@ def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
             raise VmcoreIncomplete(f"{unpacked.reason}; {error.message}", error.hint) from error
 
 
+def read_report_in_place(on_host: OnHost, path: str, vmlinux: Path | None) -> dict[str, Any]:
+    """As :func:`read_report`, of a dump on a host, of which only what is asked for comes here."""
+    # most dumps lie here, and what talks to hosts takes a while to import
+    from kdumpkit.vmcore.in_place import open_program_in_place
+    from kdumpkit.vmcore.remote_dump import open_remote_dump
+
+    name = path.rsplit("/", 1)[-1]
+    with open_remote_dump(on_host.connect, path) as view:
+        found = completeness_of(view, name)
+        info = _require_vmcoreinfo(found, name)
+        symbols = None if vmlinux is None else check_symbols(info, vmlinux)
+        document = _headers(found, info, symbols, name)
+        document["dump"]["unpacked"] = None
+        return document | read_sections(
+            lambda: open_session(lambda: open_program_in_place(view, found, name), info, vmlinux),
+            SECTIONS,
+            (Path(path), vmlinux),
+            IN_PLACE_TIMEOUT_S,
+            section_timeout_s=IN_PLACE_SECTION_TIMEOUT_S,
+            ended=view.close,
+        )
+
+
 def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -> dict[str, Any]:
     found = read_completeness(vmcore)
-    require_vmcore(found.header, vmcore.name)
-    info = found.header.vmcoreinfo
-    if info is None:
-        raise NotAVmcore(
-            f"{vmcore.name} is a {found.header.described()} without VMCOREINFO, so nothing in it can be found; "
-            + found.reason,
-            "compare its size and checksum with the file on the host that crashed",
-        )
+    info = _require_vmcoreinfo(found, vmcore.name)
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
     document["dump"]["unpacked"] = None if unpacked is None else unpacked.reason
     with openable_dump(vmcore, found) as dump:
-        return document | read_sections(lambda: open_session(dump, info, vmlinux, found), SECTIONS, (dump, vmlinux))
+        return document | read_sections(
+            lambda: open_session(lambda: open_program(dump, found), info, vmlinux), SECTIONS, (dump, vmlinux)
+        )
+
+
+def _require_vmcoreinfo(found: Completeness, name: str) -> Vmcoreinfo:
+    require_vmcore(found.header, name)
+    info = found.header.vmcoreinfo
+    if info is None:
+        raise NotAVmcore(
+            f"{name} is a {found.header.described()} without VMCOREINFO, so nothing in it can be found; "
+            + found.reason,
+            "compare its size and checksum with the file on the host that crashed",
+        )
+    return info
 
 
 def _headers(found: Completeness, info: Vmcoreinfo, symbols: SymbolsMatch | None, name: str) -> dict[str, Any]:
@@ -115,10 +160,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m kdumpkit.analysis.drgn_report", description="A dump as JSON.")
     parser.add_argument("vmcore", type=Path)
     parser.add_argument("--vmlinux", type=Path, help="unpacked kernel with debug symbols; its build id is compared")
+    add_host_options(parser)
     options = parser.parse_args(arguments)
+    host = host_from(options)
     status = 0
     try:
-        document = read_report(options.vmcore, options.vmlinux)
+        if host is None:
+            document = read_report(options.vmcore, options.vmlinux)
+        else:
+            document = read_report_in_place(host, str(options.vmcore), options.vmlinux)
     except KdumpkitError as error:
         status = error.exit_status
         said = {"type": type(error).__name__, "message": error.message, "hint": error.hint}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,9 @@ from kdumpkit.analysis.module_symbols import ModuleSymbols, find_module_symbols
 from kdumpkit.analysis.symbols import SymbolsMatch, check_symbols
 from kdumpkit.analysis.task_walk import TaskWalk, WaitingTask, read_waiting_task, walk_tasks
 from kdumpkit.errors import FactNotCollected, VmcoreError
-from kdumpkit.vmcore.completeness import Completeness
 from kdumpkit.vmcore.dmesg import read_kernel_log
 from kdumpkit.vmcore.log_record import KernelLog
-from kdumpkit.vmcore.memory import memory_of, open_program
+from kdumpkit.vmcore.memory import memory_of
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 
 
@@ -82,19 +82,17 @@ class DrgnSession:
             raise FactNotCollected("this needs the kernel's debug symbols, and no vmlinux was given")
 
 
-def open_session(
-    vmcore: Path, vmcoreinfo: Vmcoreinfo, vmlinux: Path | None, found: Completeness | None = None
-) -> DrgnSession:
+def open_session(open_dump: Callable[[], Any], vmcoreinfo: Vmcoreinfo, vmlinux: Path | None) -> DrgnSession:
     """Opens the dump and loads the symbols; those of modules that lie beside vmlinux are found.
 
-    ``found`` saves reading the dump's headers and tables once more. Nothing else is looked for on this machine or on
+    ``open_dump`` gives the ``drgn.Program``. Nothing else is looked for on this machine or on
     the network. Raises SymbolsMismatch before drgn starts where vmlinux is another build's, NotAVmcore and
     VmcoreIncomplete where the file is no dump that can be read, VmcoreError where drgn refuses it or the symbols.
     """
     symbols = None if vmlinux is None else check_symbols(vmcoreinfo, vmlinux)
     # what drgn does not know of some debug information it says on stderr, with the file's path
     logging.getLogger("drgn").setLevel(logging.CRITICAL)
-    program = open_program(vmcore, found)
+    program = open_dump()
     modules = None
     if vmlinux is not None:
         _load(program, vmlinux)

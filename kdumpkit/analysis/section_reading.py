@@ -43,17 +43,21 @@ def read_sections(
     sections: Sequence[Section[Any]],
     hidden: Sequence[Path | None],
     timeout_s: float = ALL_TIMEOUT_S,
+    *,
+    section_timeout_s: float = SECTION_TIMEOUT_S,
+    ended: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """``drgn``: its version, None where it did not open the dump; ``sections``: each one's answer or ``error``.
 
-    ``hidden`` are files that are shown by their name alone in what drgn says.
+    ``hidden`` are files that are shown by their name alone in what drgn says. ``ended`` is called in the child that
+    opened the session, at its end.
     """
     answers: dict[str, Any] = {}
     version = None
     deaths = 0
     deadline = time.monotonic() + timeout_s
     while left := [section for section in sections if section.name not in answers]:
-        messages, exit_status = in_child(partial(_read, open_session, left, hidden, deadline))
+        messages, exit_status = in_child(partial(_read, open_session, left, hidden, deadline, section_timeout_s, ended))
         for message in messages:
             version = message.get("drgn", version)
             answers |= message.get("answers", {})
@@ -75,6 +79,22 @@ def _read(
     sections: Sequence[Section[Any]],
     hidden: Sequence[Path | None],
     deadline: float,
+    section_timeout_s: float,
+    ended: Callable[[], None],
+    tell: Tell,
+) -> None:
+    try:
+        _read_all(open_session, sections, hidden, deadline, section_timeout_s, tell)
+    finally:
+        ended()
+
+
+def _read_all(
+    open_session: Callable[[], DrgnSession],
+    sections: Sequence[Section[Any]],
+    hidden: Sequence[Path | None],
+    deadline: float,
+    section_timeout_s: float,
     tell: Tell,
 ) -> None:
     # drgn indexes symbols in threads, which wait for each other on the processor unless told otherwise
@@ -92,7 +112,7 @@ def _read(
     for section in sections:
         # one second is enough for most of them
         left_s = max(1.0, deadline - time.monotonic())
-        tell({"answers": {section.name: read_section(section, session, hidden, min(SECTION_TIMEOUT_S, left_s))}})
+        tell({"answers": {section.name: read_section(section, session, hidden, min(section_timeout_s, left_s))}})
 
 
 def read_section(

@@ -10,11 +10,20 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
+from typing import Protocol
 
 from kdumpkit.command import Command, CommandResult
 
 #: called with (bytes so far, bytes in all)
 Progress = Callable[[int, int], None]
+
+
+class Runs(Protocol):
+    """What a command can be run on."""
+
+    name: str
+
+    def run(self, command: Command) -> CommandResult: ...
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandFailed, HostLocked, NotVerified
-from kdumpkit.hosts.base import Fetched, Host, Progress
+from kdumpkit.hosts.base import Fetched, Host, Progress, Runs
 from kdumpkit.hosts.part import Part, require_room
 from kdumpkit.hosts.process import Sink, last_line
 
@@ -94,7 +94,7 @@ def fetch_file(host: Host, stream: Stream, remote: str, local: Path, progress: P
     return Fetched(local, landed.size_bytes, ours)
 
 
-def look_at(host: Host, remote: str) -> RemoteFile:
+def look_at(host: Runs, remote: str) -> RemoteFile:
     """The file's size, and whether it takes root to read it. Raises CommandFailed where there is none to be read."""
     # as ourselves first: a file that the login may read needs no sudo
     for as_root in (False, True):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandTimeout, HostError
@@ -57,6 +59,12 @@ class LocalHost(Host):
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""
         return fetch_file(self, self._stream, remote, local, progress)
+
+    def talk(self, command: Command, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A program that is written to and read from while it runs; whoever asked for it ends it."""
+        sudo = command.as_root and os.geteuid() != 0
+        argv = sudo_argv(command.argv, secrets.token_hex(16)) if sudo else command.argv
+        return spawn(encode_argv(argv), stdin=True, stderr=stderr.fileno(), cwd=self.cwd)
 
     def _stream(self, command: Command, sink: Sink) -> CommandResult:
         err = Bounded(1 << 20)

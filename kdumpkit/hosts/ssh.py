@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.errors import CommandTimeout, ConnectError, HostError, HostKeyChanged, HostLost, UsageError
@@ -105,6 +108,17 @@ class SshHost(Host):
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""
         return fetch_file(self, self._stream, remote, local, progress)
+
+    def talk(self, command: Command, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A program there that is written to and read from while it runs; whoever asked for it ends it.
+
+        What a login shell's start-up files print comes before its own output. Raises ConnectError and its kinds.
+        """
+        connection = self._logins.get()
+        sudo = command.as_root and connection.uid != 0
+        argv = sudo_argv(command.argv, secrets.token_hex(16)) if sudo else command.argv
+        line = encode_argv(connection.client_argv("exec " + shlex.join(argv)))
+        return spawn(line, stdin=True, stderr=stderr.fileno())
 
     def probe(self, timeout_s: float = 5.0) -> bool:
         """Whether a command can be run there now; for loops that wait for a host. False: see ``last_refusal``.

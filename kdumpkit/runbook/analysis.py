@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from kdumpkit.analysis.crash_comparison import compare_with_drgn
 from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.crash_utility import WHOLE_BATCH, crash_command, parse_crash_output
-from kdumpkit.analysis.drgn_report import drgn_report_command
+from kdumpkit.analysis.drgn_report import DRGN_TIMEOUT_S, drgn_report_command
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import Excerpt, read_excerpt
 from kdumpkit.analysis.log.model import CrashLog
@@ -21,11 +21,18 @@ from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.on_host import OnHost
 from kdumpkit.runbook import crash_figures
 from kdumpkit.runbook.cause import explain, show_sections
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.crash_words import crash_facts, kept_fields, kind_words, stack_words
-from kdumpkit.runbook.dump_reading import fetch_dump
+from kdumpkit.runbook.dump_reading import (
+    IN_PLACE,
+    IN_PLACE_TIMEOUT_S,
+    fetch_dump,
+    on_host,
+    read_dump_on_host,
+)
 from kdumpkit.runbook.dumps import check_test_label, list_dumps
 from kdumpkit.runbook.figures import dump_space
 from kdumpkit.runbook.stage import Stage, step
@@ -81,6 +88,8 @@ class Analysis(Stage):
         if self.parameters.transport == "local":
             self.keep(local_path=path)
             return StepReport(title, conclusion=f"{path} is on this machine and is read where it lies")
+        if self.parameters.dump_reading == IN_PLACE:
+            return self._leave_in_place(title, path)
         name = path.rsplit("/", 1)[-1]
         fetched = fetch_dump(self.session, path, self.session.dumps_dir / name)
         self.keep(local_path=name, dump_sha256=fetched.sha256, dump_size_bytes=fetched.size_bytes)
@@ -91,13 +100,26 @@ class Analysis(Stage):
             findings=(Finding("dump.copied", Status.PASS, reason, "", (fetched.record,)),),
         )
 
+    def _leave_in_place(self, title: str, path: str) -> StepReport:
+        there = read_dump_on_host(self.session, path)
+        self.keep(local_path=None, in_place_path=path, dump_sha256=there.sha256, dump_size_bytes=there.size_bytes)
+        reason = (
+            f"{path} stays on {self.parameters.host} and is read there: {there.size_bytes} bytes, "
+            f"of which the host computed the digest {there.sha256}"
+        )
+        return StepReport(
+            title,
+            facts=(("size", size_text(there.size_bytes)), ("sha256", there.sha256)),
+            findings=(Finding("dump.in_place", Status.PASS, reason, "", (there.record,)),),
+        )
+
     @step
     def read_header(self) -> StepReport:
         title = "Header"
         path = self._local()
         if path is None:
             return StepReport(title, conclusion=NO_DUMP)
-        found = self._json(("python", "-m", "kdumpkit.vmcore.report", path), f"header of {path}")
+        found = self._json(("python", "-m", "kdumpkit.vmcore.report", path, *self._where()), f"header of {path}")
         self.keep(vmcore=found)
         if "error" in found:
             finding = Finding("dump.whole", Status.FAIL, str(found["error"]), str(found["hint"]))
@@ -113,6 +135,8 @@ class Analysis(Stage):
         )
         status = Status.PASS if whole else Status.UNKNOWN if found["state"] == "packed" else Status.FAIL
         remedy = "" if whole else "look at stage 05 and the console for what stopped the capture kernel"
+        if found["state"] == "packed" and self._on_host() is not None:
+            remedy = "a packed dump is not read where it lies; set dump_reading: copy"
         return StepReport(title, facts=facts, findings=(Finding("dump.whole", status, str(found["reason"]), remedy),))
 
     @step
@@ -122,7 +146,11 @@ class Analysis(Stage):
         if path is None:
             return StepReport(title, conclusion=NO_DUMP)
         result = self.session.here.run(
-            Command(("python", "-m", "kdumpkit.vmcore.dmesg", path), timeout_s=300, title=f"kernel log of {path}")
+            Command(
+                ("python", "-m", "kdumpkit.vmcore.dmesg", path, *self._where()),
+                timeout_s=300 if self._on_host() is None else IN_PLACE_TIMEOUT_S,
+                title=f"kernel log of {path}",
+            )
         )
         records = (result.record,)
         if not result.ok:
@@ -191,8 +219,13 @@ class Analysis(Stage):
             return StepReport(title, conclusion=NO_DUMP)
         if not vmlinux:
             return StepReport(title, conclusion="without symbols there is no stack but the one in the log")
-        self._begin_crash(Path(path), Path(str(vmlinux)))
-        result = self.session.here.run(drgn_report_command(Path(path), Path(str(vmlinux)), python="python"))
+        there = self._on_host()
+        if there is None:
+            self._begin_crash(Path(path), Path(str(vmlinux)))
+        timeout_s = DRGN_TIMEOUT_S if there is None else IN_PLACE_TIMEOUT_S
+        result = self.session.here.run(
+            drgn_report_command(Path(path), Path(str(vmlinux)), "python", timeout_s, on_host=there)
+        )
         try:
             report = parse_drgn_report(result.stdout)
         except KdumpkitError as error:
@@ -232,6 +265,9 @@ class Analysis(Stage):
             return StepReport(title, conclusion=NO_DUMP)
         if not vmlinux:
             return StepReport(title, conclusion="it needs the same symbols, which are not here")
+        if self._on_host() is not None:
+            reason = f"left out: crash reads files, and with dump_reading: {IN_PLACE} the dump is none here"
+            return StepReport(title, conclusion=f"{reason}; drgn's reading stands alone")
         if not self._crash_asked:
             self._begin_crash(Path(path), Path(str(vmlinux)))
         # asked anew where a person runs this cell again
@@ -328,8 +364,18 @@ class Analysis(Stage):
         return None if path is None else str(path)
 
     def _local(self) -> str | None:
-        path = self.session.recall_value("local_path")
+        """The dump's path: here, or on the host where it is read in place."""
+        path = self.session.recall_value("local_path") or self.session.recall_value("in_place_path")
         return None if path is None else str(path)
+
+    def _on_host(self) -> OnHost | None:
+        """Where the dump is read in place; None: it lies here."""
+        here, there = self.session.recall_value("local_path"), self.session.recall_value("in_place_path")
+        return on_host(self.parameters) if there is not None and here is None else None
+
+    def _where(self) -> tuple[str, ...]:
+        there = self._on_host()
+        return () if there is None else there.arguments()
 
     def _vmcore(self) -> Mapping[str, Any] | None:
         found = self.session.recall_value("vmcore")
@@ -338,7 +384,8 @@ class Analysis(Stage):
         return dict(found)
 
     def _json(self, argv: tuple[str, ...], title: str) -> dict[str, Any]:
-        result = self.session.here.run(Command(argv, timeout_s=600, title=title))
+        timeout_s = 600 if self._on_host() is None else IN_PLACE_TIMEOUT_S
+        result = self.session.here.run(Command(argv, timeout_s=timeout_s, title=title))
         try:
             found = json.loads(result.stdout)
         except ValueError as error:

@@ -16,9 +16,9 @@ from pathlib import Path
 from kdumpkit.errors import NotAVmcore, VmcoreIncomplete
 from kdumpkit.vmcore import elf
 from kdumpkit.vmcore.contents import DumpContents, StoredPages
-from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, open_dump, read_format, require_vmcore
+from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, dump_of, read_header, require_vmcore
 from kdumpkit.vmcore.kdump_header import PAGE_DESCRIPTOR_BYTES, KdumpHeader
-from kdumpkit.vmcore.view import ByteView
+from kdumpkit.vmcore.view import ByteView, FileView
 
 #: so much of the bitmap and of the descriptors is in memory at a time
 _CHUNK_BYTES = PAGE_DESCRIPTOR_BYTES * 65536
@@ -77,8 +77,13 @@ def read_completeness(path: Path) -> Completeness:
 
     Raises NotAVmcore only where there is no file to be read.
     """
-    header = read_format(path)
-    name = path.name
+    with FileView(path) as view:
+        return completeness_of(view, path.name)
+
+
+def completeness_of(view: ByteView, name: str) -> Completeness:
+    """As :func:`read_completeness`, of bytes that are already open; ``name`` is the file's in messages."""
+    header = read_header(view)
     if header.kind is VmcoreKind.EMPTY:
         return Completeness(DumpState.EMPTY, f"{name} is empty", 0, header)
     if header.kind is VmcoreKind.WRAPPED:
@@ -91,8 +96,7 @@ def read_completeness(path: Path) -> Completeness:
             cut = header.kind is not VmcoreKind.UNKNOWN
             state = DumpState.TRUNCATED if cut else DumpState.NOT_A_DUMP
             return Completeness(state, error.message, header.size_bytes, header)
-    with open_dump(path) as view:
-        return _compare(header, view, name)
+    return _compare(header, dump_of(view, header), name)
 
 
 def require_whole(path: Path) -> Completeness:

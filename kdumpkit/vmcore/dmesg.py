@@ -2,16 +2,20 @@
 
 That the log of the kernel that died can be read out of its memory is the proof that a dump has content.
 
-``python -m kdumpkit.vmcore.dmesg VMCORE`` prints it; run so, a fault in drgn's C code ends another process.
+``python -m kdumpkit.vmcore.dmesg VMCORE [--on HOST ...]`` prints it; run so, a fault in drgn's C code ends another
+process.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult, explain_exit_status
 from kdumpkit.errors import KdumpkitError, VmcoreError
+from kdumpkit.hosts.on_host import OnHost, add_host_options, host_from
 from kdumpkit.vmcore.log_buf import read_log_buf
 from kdumpkit.vmcore.log_record import KernelLog
 from kdumpkit.vmcore.memory import DumpMemory, open_memory
@@ -44,12 +48,23 @@ def parse_dumped_log(result: CommandResult) -> bytes:
     )
 
 
+def _opened(path: str, host: OnHost | None) -> AbstractContextManager[tuple[Vmcoreinfo, DumpMemory]]:
+    if host is None:
+        return open_memory(Path(path))
+    # most dumps lie here, and what talks to hosts takes as long to import as the log to read
+    from kdumpkit.vmcore.in_place import open_memory_in_place
+
+    return open_memory_in_place(host.connect, path)
+
+
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m kdumpkit.vmcore.dmesg VMCORE\n")
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m kdumpkit.vmcore.dmesg", description="A dump's kernel log.")
+    parser.add_argument("vmcore")
+    add_host_options(parser)
+    options = parser.parse_args(arguments)
+    host = host_from(options)
     try:
-        with open_memory(Path(arguments[0])) as (info, memory):
+        with _opened(options.vmcore, host) as (info, memory):
             log = read_kernel_log(info, memory)
     except KdumpkitError as error:
         sys.stderr.write(f"{error}\n")

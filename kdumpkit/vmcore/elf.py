@@ -55,6 +55,8 @@ class Segment:
     type: int
     offset: int
     file_bytes: int
+    #: physical address at which its bytes were in memory
+    physical: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,11 @@ def segments(view: ByteView, header: ElfHeader) -> Iterator[Segment]:
         if len(raw) < layout.size:
             return
         fields = layout.unpack(raw)
-        yield Segment(fields[0], fields[2] if header.bits == 64 else fields[1], fields[5 if header.bits == 64 else 4])
+        if header.bits == 64:
+            kind, _, offset, _, physical, file_bytes, _, _ = fields
+        else:
+            kind, offset, _, physical, file_bytes, _, _, _ = fields
+        yield Segment(kind, offset, file_bytes, physical)
 
 
 def notes(raw: bytes, order: str) -> Iterator[Note]:

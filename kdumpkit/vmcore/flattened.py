@@ -102,10 +102,18 @@ class FlattenedView(ByteView):
         self._outer.close()
 
 
+def open_inside(view: ByteView) -> FlattenedView:
+    """The dump inside a flattened file; its index is read once for each view."""
+    if not isinstance(view.inside, FlattenedView):
+        view.inside = FlattenedView(view)
+    return view.inside
+
+
 def _read_index(outer: ByteView, starts: array[int], sizes: array[int], places: array[int]) -> FlattenedEnd:
     place = HEADER_BYTES
+    told = outer.segment_headers()
     while True:
-        head = outer.read_at(place, 16)
+        head = outer.read_at(place, 16) if told is None else next(told, b"")
         if len(head) < 16:
             return FlattenedEnd(False, "it stops without makedumpfile's end marker", place, len(starts))
         start, size = _SEGMENT.unpack(head)

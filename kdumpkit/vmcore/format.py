@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore import elf, flattened, kdump_header
-from kdumpkit.vmcore.flattened import FlattenedEnd, FlattenedView
+from kdumpkit.vmcore.flattened import FlattenedEnd, open_inside
 from kdumpkit.vmcore.kdump_header import KdumpHeader, parse_kdump_header
 from kdumpkit.vmcore.view import BytesView, ByteView, FileView
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo, parse_vmcoreinfo
@@ -148,7 +146,7 @@ def read_header(view: ByteView) -> VmcoreHeader:
     header = VmcoreHeader(kind_of(start), view.size_bytes, wrapper=wrapper_of(start))
     try:
         if header.kind is VmcoreKind.FLATTENED:
-            dump = FlattenedView(view)
+            dump = open_inside(view)
             header = replace(header, flattened_end=dump.end)
             inner = kind_of(dump.read_at(0, 32))
             if inner not in (VmcoreKind.KDUMP_COMPRESSED, VmcoreKind.DISKDUMP, VmcoreKind.ELF):
@@ -160,11 +158,9 @@ def read_header(view: ByteView) -> VmcoreHeader:
         return replace(header, problem=error.message)
 
 
-@contextmanager
-def open_dump(path: Path) -> Iterator[ByteView]:
-    """The dump as one run of bytes, whether the file is flattened or not; closed at the end of the ``with``."""
-    with FileView(path) as view:
-        yield FlattenedView(view) if kind_of(view.read_at(0, 32)) is VmcoreKind.FLATTENED else view
+def dump_of(view: ByteView, header: VmcoreHeader) -> ByteView:
+    """The dump as one run of bytes, given the file's own bytes and what :func:`read_header` said of them."""
+    return open_inside(view) if header.kind is VmcoreKind.FLATTENED else view
 
 
 def require_vmcore(header: VmcoreHeader, name: str) -> None:

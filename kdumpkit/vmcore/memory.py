@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kdumpkit.errors import NotAVmcore, VmcoreError, VmcoreIncomplete
+from kdumpkit.errors import HostError, NotAVmcore, VmcoreError, VmcoreIncomplete
 from kdumpkit.vmcore.completeness import Completeness, read_completeness
 from kdumpkit.vmcore.format import require_vmcore
 from kdumpkit.vmcore.kdump_header import KdumpHeader
@@ -152,6 +152,8 @@ def memory_of(program: drgn.Program) -> DumpMemory:
     def read_bytes(address: int, size: int) -> bytes:
         try:
             return bytes(program.read(address, size))
+        except HostError:  # of a dump that is read where it lies: that says nothing of what is in it
+            raise
         except Exception as error:  # FaultError; ValueError and OverflowError for damaged addresses
             raise MemoryFault(f"{size} bytes at {address:#x} are not in the dump: {error}") from error
 

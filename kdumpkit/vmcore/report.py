@@ -1,18 +1,21 @@
-"""``python -m kdumpkit.vmcore.report DUMP``: what a dump says of itself, as one JSON document.
+"""``python -m kdumpkit.vmcore.report DUMP [--on HOST ...]``: what a dump says of itself, as one JSON document.
 
 Run as a process of its own, so that what it prints can be recorded and replayed, and a damaged dump ends only it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from kdumpkit.errors import KdumpkitError, NotAVmcore
-from kdumpkit.vmcore.completeness import Completeness, DumpState, read_completeness
+from kdumpkit.hosts.on_host import add_host_options, host_from
+from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of, read_completeness
 from kdumpkit.vmcore.plain import unpacked_dump
+from kdumpkit.vmcore.view import ByteView
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -32,6 +35,11 @@ def describe(path: Path) -> dict[str, Any]:
         if found.state is not DumpState.PACKED:
             raise
         return _values(found) | {"reason": f"{found.reason}; {error.message}", "unpacked": None}
+
+
+def describe_in_place(view: ByteView, name: str) -> dict[str, Any]:
+    """The same of a dump on a host, read where it lies. A packed one stays ``packed``: it is not unpacked there."""
+    return _values(completeness_of(view, name)) | {"unpacked": None}
 
 
 def _values(found: Completeness) -> dict[str, Any]:
@@ -55,8 +63,20 @@ def _values(found: Completeness) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Print the report; an error is JSON as well, with exit status 1."""
+    parser = argparse.ArgumentParser(prog="python -m kdumpkit.vmcore.report")
+    parser.add_argument("vmcore")
+    add_host_options(parser)
+    options = parser.parse_args(arguments)
+    host = host_from(options)
     try:
-        print(json.dumps(describe(Path(arguments[0]))))
+        if host is None:
+            document = describe(Path(options.vmcore))
+        else:
+            from kdumpkit.vmcore.remote_dump import open_remote_dump
+
+            with open_remote_dump(host.connect, options.vmcore) as view:
+                document = describe_in_place(view, options.vmcore.rsplit("/", 1)[-1])
+        print(json.dumps(document))
     except KdumpkitError as error:
         print(json.dumps({"error": error.message, "hint": error.hint, "type": type(error).__name__}))
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,10 +18,16 @@ class ByteView(ABC):
     """Bytes that are read by offset. ``size_bytes`` is what can be read, not what ought to be there."""
 
     size_bytes: int
+    #: where these are a flattened file and the dump inside it was opened: that dump
+    inside: ByteView | None = None
 
     @abstractmethod
     def read_at(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``, or fewer where the view ends before; b"" outside of it."""
+
+    def segment_headers(self) -> Iterator[bytes] | None:
+        """Of a flattened file the 16 bytes before each segment, in its order; None: read them by :meth:`read_at`."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - bytes in hand need none
         """Let go of the file."""

@@ -24,7 +24,17 @@ from kdumpkit.analysis.sections.system import System
 from kdumpkit.analysis.sections.tasks import TaskCounts
 from kdumpkit.analysis.stack import without_build_folder
 from kdumpkit.analysis.symbols import find_vmlinux
-from kdumpkit.errors import FactNotCollected, NotAVmcore, ParseError, SymbolsMismatch, VmcoreError, VmcoreIncomplete
+from kdumpkit.errors import (
+    ConnectError,
+    FactNotCollected,
+    NotAVmcore,
+    ParseError,
+    SymbolsMismatch,
+    VmcoreError,
+    VmcoreIncomplete,
+)
+from kdumpkit.hosts.local import LocalHost
+from kdumpkit.hosts.on_host import OnHost
 from kdumpkit.vmcore.completeness import require_whole
 from kdumpkit.vmcore.dmesg import dump_log_command
 from kdumpkit.vmcore.format import VmcoreHeader, read_format
@@ -316,6 +326,32 @@ def test_source_file_without_the_folder_of_its_builder(filename: str, shown: str
     assert without_build_folder(filename) == shown
 
 
+def test_report_of_a_dump_that_stays_on_its_host_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = dump(tmp_path)
+    monkeypatch.setattr(OnHost, "connect", lambda on_host: LocalHost(on_host.name))
+    there = drgn_report.read_report_in_place(OnHost("web01", "web01"), str(path), None)
+    assert there == drgn_report.read_report(path, None)
+    assert there["drgn"] is not None
+    assert "sysrq triggered crash" in there["sections"]["panic"]["message"]
+
+
+def test_command_names_the_host() -> None:
+    argv = drgn_report_command(Path("/var/crash/d"), Path("/vmlinux"), on_host=OnHost("me@web01", "web01", "/c")).argv
+    wanted = "/var/crash/d --vmlinux /vmlinux --on me@web01 --host-name web01 --ssh-config /c"
+    assert argv[3:] == tuple(wanted.split())
+    assert "--on" not in drgn_report_command(Path("/var/crash/d")).argv
+
+
+def test_host_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: OnHost) -> LocalHost:
+        raise ConnectError("no connection to web01", "ssh web01")
+
+    monkeypatch.setattr(OnHost, "connect", refuse)
+    assert drgn_report.main(["/var/crash/d", "--on", "web01"]) == 3
+    with pytest.raises(ConnectError, match="no connection to web01"):
+        parse_drgn_report(capsys.readouterr().out.encode())
+
+
 # --- a real dump, where one is given -------------------------------------------------------------------------------
 
 REAL = os.environ.get("KDUMPKIT_TEST_DUMP", "")
@@ -358,6 +394,13 @@ def test_real_dump(real: CrashReport) -> None:
     assert real.tasks.total > 20
     assert isinstance(real.system, System)
     assert not [part for part in map(real.get, SECTIONS) if isinstance(part, SectionError)]
+
+
+@needs_dump
+def test_real_dump_read_in_place(vmlinux: Path, real: CrashReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnHost, "connect", lambda on_host: LocalHost(on_host.name))
+    there = drgn_report.read_report_in_place(OnHost("web01", "web01"), REAL, vmlinux)
+    assert parse_drgn_report(json.dumps(there).encode()) == real
 
 
 @needs_dump

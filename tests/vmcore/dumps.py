@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 PAGE = 4096
+#: DUMP_DH_COMPRESSED_ZLIB, _LZO, _SNAPPY and _ZSTD
+_PACKED = 0x1 | 0x2 | 0x4 | 0x20
 #: where the kernel is mapped; physical address = virtual - MAP_START
 MAP_START = 0xFFFFFFFF80000000
 BUILD_ID = "3b43fad5034874490492495d552c0af6a5fab235"
@@ -127,8 +129,12 @@ def kdump(
     version: int = 6,
     status: int = 1,
     blank: int = 0,
+    pack: Callable[[bytes], bytes] = zlib.compress,
 ) -> bytes:
-    """A kdump-compressed dump. ``blank``: so many of the last page descriptors are left zero."""
+    """A kdump-compressed dump. ``blank``: so many of the last page descriptors are left zero.
+
+    ``pack`` packs a page where ``status`` says that pages are packed.
+    """
     highest = max(memory, default=0) + 1
     bitmap_blocks = 2 * (((highest + 7) // 8 + PAGE - 1) // PAGE)
     names = (system, b"web01", RELEASE.encode(), b"#1 SMP", machine, b"(none)")
@@ -148,9 +154,9 @@ def kdump(
     place = descriptors_at + 24 * len(memory)
     descriptors, packed = b"", b""
     for number, page in enumerate(memory.values()):
-        small = zlib.compress(page) if status & 1 else page
+        small = pack(page) if status & _PACKED else page
         gone = number >= len(memory) - blank
-        descriptors += bytes(24) if gone else struct.pack(order + "qIIQ", place, len(small), status & 1, 0)
+        descriptors += bytes(24) if gone else struct.pack(order + "qIIQ", place, len(small), status & _PACKED, 0)
         packed += small
         place += len(small)
     return (head.ljust(PAGE, b"\0") + (sub + note).ljust(PAGE, b"\0") + bitmap * 2) + descriptors + packed

@@ -11,8 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdumpkit.errors import NotAVmcore
-from kdumpkit.vmcore.format import VmcoreKind, Wrapper, open_dump, parse_header, read_format, require_vmcore
-from kdumpkit.vmcore.view import _on_kernel_file_system
+from kdumpkit.vmcore.format import (
+    VmcoreKind,
+    Wrapper,
+    dump_of,
+    parse_header,
+    read_format,
+    read_header,
+    require_vmcore,
+)
+from kdumpkit.vmcore.view import FileView, _on_kernel_file_system
 from tests.vmcore import dumps
 
 MEMORY = dumps.pages({})
@@ -53,7 +61,8 @@ def test_flattened_is_read_without_being_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [7, 100, 4096, 1_000_000])
 def test_flattened_gives_back_every_byte(tmp_path: Path, step: int) -> None:
     plain = dumps.kdump(MEMORY)
-    with open_dump(write(tmp_path, dumps.flattened(plain, step))) as view:
+    with FileView(write(tmp_path, dumps.flattened(plain, step))) as file:
+        view = dump_of(file, read_header(file))
         assert view.size_bytes == len(plain)
         assert view.read_at(0, len(plain) + 5) == plain
         assert view.read_at(5000, 9000) == plain[5000:14000]
