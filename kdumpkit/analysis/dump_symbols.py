@@ -8,7 +8,7 @@ from typing import Any
 
 from kdumpkit.analysis.debuginfod import fetch_vmlinux
 from kdumpkit.analysis.kernel_origin import SymbolsSource, Vendor, find_origin, symbols_source
-from kdumpkit.analysis.symbols import CandidateState, SymbolSearch, find_vmlinux
+from kdumpkit.analysis.symbols import CandidateState, SymbolSearch, search_symbols
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.errors import HostError, KdumpkitError, UsageError
 from kdumpkit.hosts.base import Progress
@@ -70,57 +70,66 @@ def find_dump_symbols(
     origin = find_origin(release, banner or _uname_version(header))
     source = None if origin is None else symbols_source(origin, build_id)
     vendor = Vendor.UNKNOWN if origin is None else origin.vendor
-    if given is not None and given.is_dir():
-        search = find_vmlinux(build_id, release, search=(given,))
-    else:
-        search = find_vmlinux(build_id, release, given)
+    search = search_symbols(build_id, release, given)
 
     def answer(vmlinux: Path | None, where: str, finding: Finding, error: HostError | None = None) -> DumpSymbols:
         return DumpSymbols(vmlinux, where, finding, search, vendor, source, error)
 
-    if search.taken is not None and search.path is not None:
-        compared = search.taken.state is CandidateState.MATCHES
-        finding = Finding(NAME, Status.PASS if compared else Status.WARN, search.taken.reason)
-        inside = given is None or (given.is_dir() and given not in search.path.parents)
-        return answer(search.path, "this machine" if inside else "given", finding)
     remedy = _remedy(source)
-    if given is not None and given.is_file():
-        return answer(None, "", Finding(NAME, Status.FAIL, _mismatch(search, release), remedy))
-    if debuginfod is not None and build_id:
-        try:
-            kept = fetch_vmlinux(build_id, debuginfod, progress=progress)
-        except HostError as error:
-            reason = f"{error.message}: {_none_here(build_id, search)}"
-            return answer(None, "", Finding(NAME, Status.UNKNOWN, reason, remedy), error)
-        except UsageError:
-            raise
-        except KdumpkitError as error:
-            return answer(None, "", Finding(NAME, Status.FAIL, error.message, remedy))
-        reason = f"the server gave a vmlinux with the dump's build id {build_id}"
-        return answer(kept, "debuginfod", Finding(NAME, Status.PASS, reason))
-    if build_id is None:
+    verdict = symbols_match(search, given=given is not None, remedy=remedy)
+    if search.path is not None:
+        inside = given is None or (given.is_dir() and given not in search.path.parents)
+        return answer(search.path, "this machine" if inside else "given", verdict)
+    # a file that was named is taken, or nothing is: no other is fetched in its place
+    if debuginfod is None or not build_id or (given is not None and given.is_file()):
+        return answer(None, "", verdict)
+    try:
+        kept = fetch_vmlinux(build_id, debuginfod, progress=progress)
+    except HostError as error:
+        reason = f"{error.message}: {_none_here(build_id)}"
+        return answer(None, "", Finding(NAME, Status.UNKNOWN, reason, remedy), error)
+    except UsageError:
+        raise
+    except KdumpkitError as error:
+        return answer(None, "", Finding(NAME, Status.FAIL, error.message, remedy))
+    reason = f"the server gave a vmlinux with the dump's build id {build_id}"
+    return answer(kept, "debuginfod", Finding(NAME, Status.PASS, reason))
+
+
+def symbols_match(search: SymbolSearch, *, given: bool, remedy: str) -> Finding:
+    """``symbols.match``: whether a vmlinux that was found here is that of the kernel that died.
+
+    PASS only where build ids were compared and are equal. WARN where none is here or nothing can be compared, as the
+    log carries the analysis; FAIL where what was asked for by name (``given``) does not fit. Of another build, symbols
+    are never used: each name in the report would be wrong.
+    """
+    if search.taken is not None:
+        compared = search.taken.state is CandidateState.MATCHES
+        return Finding(NAME, Status.PASS if compared else Status.WARN, search.taken.reason)
+    if given and len(search.candidates) == 1:
+        return Finding(NAME, Status.FAIL, _misfit(search), remedy)
+    if search.build_id is None:
         reason = (
             "the dump does not name its kernel's build id (kernels before 5.9), and no vmlinux of its release is here"
         )
-        return answer(None, "", Finding(NAME, Status.WARN, f"{reason}: the log carries the analysis", remedy))
-    others = any(c.state is CandidateState.OTHER_BUILD for c in search.candidates)
+    else:
+        reason = _none_here(search.build_id)
+        others = sum(c.state is CandidateState.OTHER_BUILD for c in search.candidates)
+        if others:
+            reason += f"; {others} of another build were left alone, as they give wrong names"
     # a folder that was given and holds none that fits is as wrong as a file
-    status = Status.FAIL if given is not None else Status.WARN
-    reason = _none_here(build_id, search) + (
-        "; those of other builds were left alone, as they give wrong names" if others else ""
-    )
-    return answer(None, "", Finding(NAME, status, f"{reason}: the log carries the analysis", remedy))
+    return Finding(NAME, Status.FAIL if given else Status.WARN, f"{reason}: the log carries the analysis", remedy)
 
 
-def _none_here(build_id: str, search: SymbolSearch) -> str:
+def _none_here(build_id: str) -> str:
     return f"no vmlinux with the dump's build id {build_id} is on this machine"
 
 
-def _mismatch(search: SymbolSearch, release: str | None) -> str:
+def _misfit(search: SymbolSearch) -> str:
     candidate = search.candidates[0]
     if candidate.state is CandidateState.OTHER_BUILD:
         return (
-            f"{candidate.path.name} has build id {candidate.build_id}, and the kernel that died ({release}) has "
+            f"{candidate.path.name} has build id {candidate.build_id}, and the kernel that died ({search.release}) has "
             f"{search.build_id}: its function names would be wrong, so it is not used"
         )
     return candidate.reason

@@ -202,8 +202,8 @@ _SHARED = _names(
     stop_machine multi_cpu_stop stop_machine_cpuslocked cpu_stopper_thread cpu_stop_queue_work stop_one_cpu
     synchronize_rcu synchronize_sched synchronize_rcu_expedited synchronize_srcu __synchronize_srcu rcu_barrier
     wait_rcu_gp exp_funnel_lock
-    delay_tsc __const_udelay __delay __udelay udelay ndelay delay_halt delay_halt_tpause cpu_relax
-    get_device_parent skb_panic skb_over_panic skb_under_panic __bug BUG
+    delay_tsc __const_udelay __delay __udelay udelay ndelay delay_halt delay_halt_tpause cpu_relax rep_nop
+    virt_spin_lock get_device_parent skb_panic skb_over_panic skb_under_panic __bug BUG
     __check_object_size __check_heap_object check_heap_object check_stack_object report_usercopy
     sk_free __sk_free sk_destruct __sk_destruct sock_put sock_wfree sock_efree
     lock_sock lock_sock_nested lock_sock_fast release_sock __lock_sock __release_sock
@@ -262,3 +262,28 @@ def is_shared(symbol: str) -> bool:
 def is_layer(symbol: str) -> bool:
     """Whether a function only passes a system call on to the file, socket or task that it is about."""
     return symbol in _LAYERS or _LAYERS_PATTERN.match(symbol) is not None
+
+
+#: within these a processor goes round until another lets go of a lock
+_SPINNING = _pattern(
+    r"(?:native_|__pv_|pv_)?queued_spin_lock(?:_slowpath)?",
+    r"virt_spin_lock",
+    r"_{0,2}raw_spin_lock\w*",
+    r"do_raw_spin_lock\w*",
+    r"do_raw_(?:read|write)_lock\w*",
+    r"_?spin_lock\w*",
+    r"(?:read|write)_lock(?:_bh|_irq|_irqsave)?",
+    r"(?:arch_|__)?ticket_spin_lock\w*",
+    r"queued_(?:read|write)_lock_slowpath",
+    r"_raw_(?:read|write)_lock\w*",
+    r"arch_spin_lock\w*",
+    r"arch_spin_relax",
+    r"__spin_yield",
+    r"pv_wait\w*|kvm_wait|xen_qlock_wait",
+    r"osq_lock",
+)
+
+
+def is_spinning(symbol: str) -> bool:
+    """Whether a function waits for a spin lock, going round; functions that let go of one are none."""
+    return _SPINNING.match(symbol) is not None

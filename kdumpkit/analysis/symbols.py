@@ -92,6 +92,13 @@ def find_vmlinux(
     return SymbolSearch(build_id, release, tuple(candidates), None)
 
 
+def search_symbols(build_id: str | None, release: str | None, given: Path | None) -> SymbolSearch:
+    """As :func:`find_vmlinux`; ``given`` may be the folder of an unpacked package too, which is looked through."""
+    if given is not None and given.is_dir():
+        return find_vmlinux(build_id, release, search=(given,))
+    return find_vmlinux(build_id, release, given)
+
+
 def check_symbols(vmcoreinfo: Vmcoreinfo, vmlinux: Path) -> SymbolsMatch:
     """Compares build ids. Raises SymbolsMismatch where they differ, and VmcoreError where vmlinux cannot be read."""
     candidate = _look_at(vmlinux, vmcoreinfo.build_id)

@@ -1,7 +1,10 @@
 """The kinds of crash that the lab can make, and what a log of each must say.
 
-A kind has the name that ``kdumpkit oops`` gives it. All but two are made by the lab's own kernel module
-(``module/kdumpkit_crash.c``), so that function and module are known beforehand.
+A kind has the name that ``kdumpkit oops`` gives it, unless it is one of several ways to the same. All but two are made
+by the lab's own kernel module (``module/kdumpkit_crash.c``), so that function and module are known beforehand.
+
+A hard lockup is not among them: the watchdog that finds it needs a processor that counts cycles and raises an NMI,
+which QEMU's emulation has not (kernel/watchdog_hld.c; the one without it, kernel/watchdog_buddy.c, came with 6.5).
 
 What a log prints is taken from Linux 6.1 on x86_64: an oops and an interrupted processor have an RIP; a panic that a
 function calls (sysrq, out of memory, hung task, stack protector) has none, and its own stack names the function.
@@ -48,6 +51,10 @@ class CrashKind:
     crashed_task: str = ""
     #: a function that must be on that task's stack in the dump
     on_stack: str = ""
+    #: what ``kdumpkit oops`` calls it; empty: by its name
+    log_kind: str = ""
+    #: of processors: task and a function that must be on its stack in the dump
+    on_cpus: tuple[tuple[str, str], ...] = ()
     #: lock, task that holds it, task that waits for it, as the dump must name them; empty where the kind takes none
     lock: tuple[str, str, str] | tuple[()] = ()
 
@@ -131,6 +138,38 @@ _KINDS = (
         in_trace="kthread",
         crashed_task="kdk-spin/",
         on_stack="kdk_spin",
+        on_cpus=(("kdk-spin/", "kdk_spin"),),
+    ),
+    CrashKind(
+        "spinlock_victim",
+        "a thread spins for a lock that another processor never lets go of, where kernel.softlockup_panic is set",
+        says="BUG: soft lockup",
+        within_s=60,
+        command=f"echo spinlock_victim > {TRIGGER}",
+        sysctls={"kernel.watchdog_thresh": 4, "kernel.softlockup_panic": 1},
+        log_kind="soft_lockup",
+        rip_symbol="native_queued_spin_lock_slowpath",
+        comm="kdk-victim/",
+        in_trace="kdk_take_spinlock",
+        crashed_task="kdk-victim/",
+        on_stack="kdk_take_spinlock",
+        on_cpus=(("kdk-holder/", "kdk_hold_spinlock"), ("kdk-victim/", "kdk_take_spinlock")),
+    ),
+    CrashKind(
+        "rcu_stall",
+        "a kernel thread spins where kernel.panic_on_rcu_stall is set",
+        says="Kernel panic - not syncing: RCU Stall",
+        within_s=90,
+        command=f"echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout; echo rcu_stall > {TRIGGER}",
+        # the soft lockup's watchdog must not be first
+        sysctls={"kernel.panic_on_rcu_stall": 1, "kernel.watchdog_thresh": 60},
+        rip_symbol="kdk_spin",
+        rip_module=MODULE,
+        comm="kdk-spin/",
+        in_trace="kthread",
+        crashed_task="kdk-spin/",
+        on_stack="kdk_spin",
+        on_cpus=(("kdk-spin/", "kdk_spin"),),
     ),
     CrashKind(
         "hung_task",
@@ -173,6 +212,7 @@ _KINDS = (
         in_trace="kthread",
         crashed_task="kdk-spin/",
         on_stack="kdk_spin",
+        on_cpus=(("kdk-spin/0", "kdk_spin"), ("kdk-spin/1", "kdk_spin")),
     ),
 )
 KINDS: Mapping[str, CrashKind] = {kind.name: kind for kind in _KINDS}
@@ -188,7 +228,8 @@ def find_kind(name: str) -> CrashKind:
 def log_differences(kind: CrashKind, found: Mapping[str, Any]) -> list[str]:
     """What ``kdumpkit oops --json`` says of this crash's log and should not; empty where all of it is right."""
     wrong = []
-    for key, expected in (("kind", kind.name), ("rip_symbol", kind.rip_symbol), ("rip_module", kind.rip_module)):
+    name = kind.log_kind or kind.name
+    for key, expected in (("kind", name), ("rip_symbol", kind.rip_symbol), ("rip_module", kind.rip_module)):
         if found.get(key) != expected:
             wrong.append(f"{key} is {found.get(key)!r} and not {expected!r}")
     if not _same_task(kind.comm, found.get("comm")):
@@ -200,7 +241,7 @@ def log_differences(kind: CrashKind, found: Mapping[str, Any]) -> list[str]:
 
 
 def dump_differences(kind: CrashKind, sections: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What a dump's crashed task and locks (sections of the drgn report) are and should not be."""
+    """What a dump's crashed task, processors and locks (sections of the drgn report) are and should not be."""
     crashed_task = sections["crashed_task"]
     if "error" in crashed_task:
         return [f"the crashed task is not known: {crashed_task['error']}"]
@@ -209,6 +250,9 @@ def dump_differences(kind: CrashKind, sections: Mapping[str, Mapping[str, Any]])
         wrong.append(f"the crashed task is {crashed_task.get('command')!r} and not {kind.crashed_task!r}")
     if kind.on_stack not in [frame.get("function") for frame in crashed_task.get("frames", ())]:
         wrong.append(f"{kind.on_stack} is not on its stack")
+    for command, function in kind.on_cpus:
+        if not any(_runs(cpu, command, function) for cpu in sections.get("cpus", {}).get("cpus", ())):
+            wrong.append(f"no processor runs {command} with {function} on its stack")
     if kind.lock and kind.lock not in (named := _named_locks(sections.get("locks", {}))):
         wrong.append(f"lock, holder and waiter are {named} and not {kind.lock}")
     return wrong
@@ -220,6 +264,10 @@ def _named_locks(locks: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
         for lock in locks.get("locks", ())
         for waiter in lock["waiters"]
     ]
+
+
+def _runs(cpu: Mapping[str, Any], command: str, function: str) -> bool:
+    return _same_task(command, cpu["command"]) and function in [frame["function"] for frame in cpu["frames"]]
 
 
 def _same_task(expected: str | None, found: object) -> bool:

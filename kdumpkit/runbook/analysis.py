@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +12,11 @@ from kdumpkit.analysis.crash_comparison import compare_with_drgn
 from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.crash_utility import WHOLE_BATCH, crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import DRGN_TIMEOUT_S, drgn_report_command
+from kdumpkit.analysis.dump_symbols import symbols_match
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import Excerpt, read_excerpt
 from kdumpkit.analysis.log.model import CrashLog
-from kdumpkit.analysis.symbols_search import symbols_search_command
+from kdumpkit.analysis.symbols_search import parse_symbols_search, symbols_search_command
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.distributions.answers import DumpState
@@ -191,25 +193,15 @@ class Analysis(Stage):
         vmcore = self._vmcore()
         if vmcore is None:
             return StepReport(title, conclusion=NO_DUMP)
-        release, build_id = str(vmcore["release"]), vmcore["build_id"]
+        release, build_id = str(vmcore["release"]), str(vmcore["build_id"] or "")
         install = self.distribution.symbol_packages(release).install
-        if not build_id:
-            reason = "the dump does not say which build its kernel was, so no vmlinux can be proved to fit"
-            return StepReport(title, findings=(Finding("symbols.match", Status.UNKNOWN, reason),))
-        command = symbols_search_command(str(build_id), release, self.parameters.vmlinux)
-        found = json.loads(self.session.here.run(command).checked().stdout)
-        self.keep(vmlinux=found["vmlinux"])
-        facts = tuple((str(c["path"]), str(c["why"])) for c in found["candidates"])
-        if found["vmlinux"]:
-            reason = f"{found['vmlinux']} has the build id of the dump, {build_id}"
-            return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.PASS, reason),))
-        others = [c for c in found["candidates"] if c["build_id"]]
-        reason = (
-            f"no vmlinux with the dump's build id {build_id} is on this machine"
-            + (f"; {len(others)} of another build were left alone, as they give wrong names" if others else "")
-            + ": the log carries the analysis"
-        )
-        return StepReport(title, facts=facts, findings=(Finding("symbols.match", Status.WARN, reason, install),))
+        given = self.parameters.vmlinux
+        result = self.session.here.run(symbols_search_command(build_id, release, given)).checked()
+        found = parse_symbols_search(result.stdout, build_id, release)
+        finding = symbols_match(found, given=bool(given), remedy=install)
+        self.keep(vmlinux=None if found.path is None else str(found.path))
+        facts = tuple((str(candidate.path), candidate.reason) for candidate in found.candidates)
+        return StepReport(title, facts=facts, findings=(replace(finding, records=(result.record,)),))
 
     @step
     def read_stack(self) -> StepReport:

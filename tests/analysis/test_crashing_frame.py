@@ -1,4 +1,4 @@
-"""The frame that a kernel died in: of thirteen real crashes, and of stacks that other kernels leave."""
+"""The frame that a kernel died in: of fifteen real crashes, and of stacks that other kernels leave."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ REAL = {
     "gpf": ("kdk_read_wild", "kdumpkit_crash.c:57"),
     # khungtaskd found it, and called panic
     "hung_task": ("check_hung_uninterruptible_tasks", "hung_task.c:226"),
-    "nmi": ("kdk_spin", "kdumpkit_crash.c:101"),
+    "nmi": ("kdk_spin", "kdumpkit_crash.c:116"),
     "null_deref": ("kdk_read_null", "kdumpkit_crash.c:38"),
     # the page fault of a program, deeper on the stack, is not what it died of
     "oom_panic": ("__alloc_pages_may_oom", "page_alloc.c:4525"),
     "paging_request": ("kdk_read_unmapped", "kdumpkit_crash.c:47"),
     # not the timer's interrupt, nor cpu_relax from a header
-    "soft_lockup": ("kdk_spin", "kdumpkit_crash.c:101"),
+    "rcu_stall": ("kdk_spin", "kdumpkit_crash.c:112"),
+    "soft_lockup": ("kdk_spin", "kdumpkit_crash.c:112"),
+    "spinlock_victim": ("native_queued_spin_lock_slowpath", "qspinlock.c:327"),
     "stack_corruption": ("kdk_smash_stack", "kdumpkit_crash.c:95"),
     "stack_overflow": ("kdk_recurse", "kdumpkit_crash.c:70"),
     "sysrq": ("sysrq_handle_crash", "sysrq.c:155"),
     "warning": ("kdk_warn", "kdumpkit_crash.c:65"),
 }
 #: compiled into the frame below, by name, where the recordings do not keep that
-INLINE = ("rep_nop", "cpu_relax", "instr_sysvec_apic_timer_interrupt", "__run_hrtimer", "local_apic_timer_interrupt")
+INLINE = (
+    *("rep_nop", "cpu_relax", "virt_spin_lock", "instr_sysvec_apic_timer_interrupt"),
+    *("__run_hrtimer", "local_apic_timer_interrupt"),
+)
 
 
 def frames(*functions: str | None, inline: tuple[str, ...] = ()) -> list[Frame]:

@@ -19,7 +19,7 @@ SOURCE = (Path(kdumpkit.lab.__file__).parent / "module" / f"{MODULE}.c").read_te
 def right_log(name: str) -> dict[str, Any]:
     kind = KINDS[name]
     return {
-        "kind": name,
+        "kind": kind.log_kind or name,
         "rip_symbol": kind.rip_symbol,
         "rip_module": kind.rip_module,
         "comm": kind.comm + "1" if kind.comm and kind.comm.endswith("/") else kind.comm,
@@ -31,11 +31,13 @@ def right_dump(name: str) -> dict[str, Any]:
     kind = KINDS[name]
     command = kind.crashed_task + "0" if kind.crashed_task.endswith("/") else kind.crashed_task
     task = {"command": command, "frames": [{"function": None}, {"function": kind.on_stack}]}
+    cpus = [{"command": task + "0" * task.endswith("/"), "frames": [{"function": on}]} for task, on in kind.on_cpus]
+    sections = {"crashed_task": task, "cpus": {"cpus": cpus}}
     if not kind.lock:
-        return {"crashed_task": task}
+        return sections
     lock, holder, waiter = kind.lock
     return {
-        "crashed_task": task,
+        **sections,
         "locks": {"locks": [{"name": lock, "owner": {"command": holder}, "waiters": [{"command": waiter}]}]},
     }
 
@@ -52,7 +54,8 @@ def test_the_module_knows_the_kinds_that_need_it_and_no_others() -> None:
     in_module = set(re.findall(r'\{ "(\w+)", kdk_\w+ \}', table[1]))
     assert in_module == {name for name, kind in KINDS.items() if kind.needs_module}
     for name in in_module:
-        assert f"echo {name} > /sys/module/{MODULE}/parameters/trigger" == KINDS[name].command
+        # whatever must be set before, the word for the module comes last
+        assert KINDS[name].command.split("; ")[-1] == f"echo {name} > /sys/module/{MODULE}/parameters/trigger"
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -61,7 +64,7 @@ def test_functions_that_a_log_must_name_are_never_inlined(name: str) -> None:
     for function in (kind.rip_symbol, kind.in_trace, kind.on_stack):
         if function is not None and function.startswith("kdk_") and function != "kdk_set_trigger":
             assert re.search(rf"^static noinline .*\b{function}\(", SOURCE, re.MULTILINE), function
-    assert (kind.rip_symbol is None) == (kind.rip_module is None)
+    assert kind.rip_module == (MODULE if kind.rip_symbol is not None and kind.rip_symbol.startswith("kdk_") else None)
     assert kind.in_trace
     assert kind.crashed_task
     assert kind.on_stack
@@ -111,6 +114,15 @@ def test_the_crashed_task_is_held_against_name_and_stack(name: str) -> None:
         assert len(dump_differences(kind, right | {"crashed_task": right["crashed_task"] | change})) == 1
     unknown = right | {"crashed_task": {"error": "no symbols"}}
     assert dump_differences(kind, unknown) == ["the crashed task is not known: no symbols"]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.on_cpus])
+def test_each_processor_s_task_is_held_against_its_stack(name: str) -> None:
+    kind, right = KINDS[name], right_dump(name)
+    for other in ({}, {"error": "no symbols"}, {"cpus": []}):
+        assert len(dump_differences(kind, right | {"cpus": other})) == len(kind.on_cpus)
+    elsewhere = [cpu | {"frames": [{"function": "schedule"}]} for cpu in right["cpus"]["cpus"]]
+    assert len(dump_differences(kind, right | {"cpus": {"cpus": elsewhere}})) == len(kind.on_cpus)
 
 
 @pytest.mark.parametrize(

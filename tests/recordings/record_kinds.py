@@ -47,7 +47,8 @@ def cut_console(console: bytes, says: str) -> bytes:
 
 
 def read_dump(kind: CrashKind, dump: Path, vmlinux: Path) -> dict[str, Any]:
-    """Of the drgn report: when it crashed, the task with the functions on its stack, locks where the kind takes one."""
+    """Of the drgn report: when it crashed, the task with the functions on its stack, locks and processors where
+    the kind is about them."""
     command = drgn_report_command(dump, vmlinux)
     done = subprocess.run(command.argv, capture_output=True, timeout=command.timeout_s, check=True)
     report = json.loads(done.stdout)
@@ -56,11 +57,16 @@ def read_dump(kind: CrashKind, dump: Path, vmlinux: Path) -> dict[str, Any]:
         kept = ("function", "module", "source_file", "line")
         frames = [{key: frame.get(key) for key in kept} for frame in task["frames"]]
         task = {key: task.get(key) for key in ("command", "pid", "cpu", "kernel_thread", "parent")} | {"frames": frames}
+    sections = {"crashed_task": task}
+    if kind.lock:
+        sections["locks"] = report["sections"]["locks"]
+    if kind.on_cpus:
+        sections["cpus"] = report["sections"]["cpus"]
     return {
         "drgn": report["drgn"],
         "symbols": report["symbols"]["used"],
         "crash_time": report["vmcoreinfo"]["crash_time"],
-        "sections": {"crashed_task": task} | ({"locks": report["sections"]["locks"]} if kind.lock else {}),
+        "sections": sections,
     }
 
 

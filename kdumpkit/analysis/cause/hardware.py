@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, NextStep, Origin
+from kdumpkit.analysis.cause.processors import read_processors
 from kdumpkit.analysis.cause.scene import Scene
 
+_MOST_PROCESSORS = 3
 KINDS = frozenset({"mce", "hw_error", "serror", "external_abort", "nmi"})
 _MCE = re.compile(
     r"CPU (?P<cpu>\d+): Machine Check(?: Exception)?: +[0-9a-f]+ Bank +(?P<bank>\d+): +(?P<status>[0-9a-f]{16})"
@@ -179,6 +181,11 @@ def _nmi(scene: Scene) -> Cause:
             ("the entry of the management controller's log from the same moment",),
         )
     was = f" The processor was{scene.where()} then, which need not have to do with it." if scene.blamed else ""
+    processors = [p for p in read_processors(scene.of_dump("cpus")) if p.in_kernel][:_MOST_PROCESSORS]
+    if processors:
+        at_work = "; ".join(f"processor {p.cpu}, {p.task}{scene.where(p.work)}" for p in processors)
+        was += f" At work in the kernel were: {at_work}. One that stays in one place is what a watchdog looks for."
+        evidence = (*evidence, *(processor.evidence() for processor in processors))
     sentence = (
         "A non-maskable interrupt came, and the kernel is set to panic on it. It was sent by somebody (a button, "
         "`ipmitool chassis power diag`, `virsh inject-nmi`), by a hardware watchdog, or by failing hardware: the "

@@ -12,17 +12,14 @@ from __future__ import annotations
 import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
+from kdumpkit.analysis.cause.processors import Processor, find_processor, read_processors
 from kdumpkit.analysis.cause.scene import Scene
-from kdumpkit.analysis.function_roles import is_entry
+from kdumpkit.analysis.cause.spinning import explain_spinning, find_caller
+from kdumpkit.analysis.function_roles import is_entry, is_spinning
 from kdumpkit.analysis.places import Place
 
 KINDS = frozenset({"soft_lockup", "hard_lockup", "workqueue_lockup"})
 
-_SPINNING = re.compile(
-    r"(?:native_|__pv_)?queued_spin_lock_slowpath|_?_?raw_spin_lock\w*|do_raw_spin_lock|_spin_lock\w*|"
-    r"(?:__)?ticket_spin_lock\w*|queued_(?:read|write)_lock_slowpath|_raw_(?:read|write)_lock\w*|arch_spin_lock\w*|"
-    r"arch_spin_relax|__spin_yield|pv_wait|kvm_wait|osq_lock"
-)
 _CALLING_OTHERS = re.compile(
     r"smp_call_function\w*|csd_lock_wait|generic_exec_single|on_each_cpu\w*|native_flush_tlb_\w+|flush_tlb_\w+|"
     r"stop_machine\w*|multi_cpu_stop|text_poke_\w+|__smp_call_single_queue"
@@ -34,6 +31,7 @@ _FIRMWARE = re.compile(r"acpi_(?:ex|ps|ev|ns)_\w+|efi_\w+|pci_(?:conf|mmcfg)\w*|
 _CONSOLE = re.compile(r"serial8250_\w+|console_\w+|vt_console\w*|univ8250\w*|wait_for_xmitr|fb_\w+|vprintk\w*")
 _STUCK = re.compile(r"soft lockup.{0,24}CPU#(?P<cpu>\d+) stuck for (?P<seconds>\d+)s")
 _SAME = re.compile(r"soft lockup - CPU#\d+ stuck|LOCKUP|self-detected stall|detected stalls")
+_MOST_NAMED = 3
 _HYPERVISOR = re.compile(r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV")
 _CLOCK = re.compile(
     r"clocksource: .{0,80}(?:unstable|skew)|hrtimer: interrupt took|time jumped|sched_clock .{0,40}stalled"
@@ -66,18 +64,14 @@ def explain(scene: Scene) -> Cause | None:
     foreign = scene.foreign_module
     names = [place.symbol for place in scene.stack[:8]]
     pressed = f" It was interrupted in {crash.rip_symbol}()." if crash.rip_symbol else ""
-    if any(_SPINNING.fullmatch(name) for name in names[:3]):
-        return _spinning(scene, head, stopped, evidence, steps)
+    processors = read_processors(scene.of_dump("cpus"))
+    own_processor = find_processor(processors, crash.cpu)
+    if any(is_spinning(name) for name in names[:3]) or (own_processor is not None and own_processor.spins):
+        return explain_spinning(scene, "lockup", head, stopped, evidence, steps, own_processor)
     if any(_CALLING_OTHERS.fullmatch(name) for name in names[:5]):
-        sentence = (
-            f"{head}: it waited for another processor to answer{scene.where(_sender(scene))}.{stopped} The processor "
-            "that does not answer is the one to look at; this one is a victim."
-        )
-        steps.insert(0, NextStep("look at the stacks of all other processors in the dump (bt -a)"))
-        return scene.cause(
-            "lockup.other_processor", sentence, Confidence.POSSIBLE, Origin.KERNEL, evidence, steps,
-            ("the stacks of all processors, which the dump holds",),
-        )  # fmt: skip
+        return _calling_others(scene, head, stopped, evidence, steps, processors)
+    if own_processor is not None and own_processor.in_kernel:
+        evidence.append(own_processor.evidence())
     place = foreign or _sent_to_do(scene)
     if crash.rip_symbol in ("__do_softirq", "handle_softirqs"):
         pressed += " That is deferred work of interrupts, such as those of network cards, disks and timers."
@@ -112,33 +106,29 @@ def explain(scene: Scene) -> Cause | None:
     return scene.cause("lockup.busy", sentence, confidence, origin, [*evidence, *clock], steps, raises)
 
 
-def _spinning(scene: Scene, head: str, stopped: str, evidence: list[Evidence], steps: list[NextStep]) -> Cause:
-    caller = _sender(scene)
-    sentence = (
-        f"{head}: it waited for a spin lock{scene.where(caller)} that another processor held.{stopped} The holder is "
-        "the one to look at; this processor is a victim."
-    )
-    steps.insert(0, NextStep("look at the stacks of all other processors in the dump (bt -a): one holds the lock"))
-    origin = Origin.KERNEL
-    if scene.foreign_module is not None and scene.foreign_module.module is not None:
-        origin = Origin.MODULE
-        sentence += f" {scene.foreign_module.module} on this stack does not come with the kernel."
-        steps[1:1] = scene.about_module(scene.foreign_module.module)
+def _calling_others(
+    scene: Scene,
+    head: str,
+    stopped: str,
+    evidence: list[Evidence],
+    steps: list[NextStep],
+    processors: tuple[Processor, ...],
+) -> Cause:
+    sentence = f"{head}: it waited for another processor to answer{scene.where(find_caller(scene))}.{stopped}"
+    at_work = [p for p in processors if p.cpu != scene.crash.cpu and (p.in_kernel or (p.problem and not p.idle))]
+    if at_work:
+        names = "; ".join(
+            f"processor {p.cpu}, {p.task}{scene.where(p.work) if p.work else ''}" for p in at_work[:_MOST_NAMED]
+        )
+        sentence += f" In the dump these were at work in the kernel, and one of them did not answer: {names}."
+        evidence = [*evidence, *(processor.evidence() for processor in at_work[:_MOST_NAMED])]
+    else:
+        steps.insert(0, NextStep("look at the stacks of all other processors in the dump (bt -a)"))
+    sentence += " The processor that does not answer is the one to look at; this one is a victim."
     return scene.cause(
-        "lockup.spin_lock", sentence, Confidence.POSSIBLE, origin, evidence, steps,
-        ("the stacks of all processors, which the dump holds",),
+        "lockup.other_processor", sentence, Confidence.LIKELY if len(at_work) == 1 else Confidence.POSSIBLE,
+        Origin.KERNEL, evidence, steps, () if at_work else ("the stacks of all processors, which the dump holds",),
     )  # fmt: skip
-
-
-def _sender(scene: Scene) -> Place | None:
-    return next(
-        (
-            place
-            for place in scene.telling
-            if not _SPINNING.fullmatch(place.symbol) and not _CALLING_OTHERS.fullmatch(place.symbol)
-        ),
-        None,
-    )
 
 
 def _sent_to_do(scene: Scene) -> Place | None:

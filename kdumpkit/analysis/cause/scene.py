@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, Evidence, NextStep, Origin
+from kdumpkit.analysis.cause.processors import own_work
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.crashing_frame import crashing_number
 from kdumpkit.analysis.kernel_origin import KernelOrigin, changelog_command, find_origin
@@ -49,7 +50,15 @@ class Scene:
         printed = own_stack(self.crash)
         if telling_places(self.crash, printed):
             return printed
-        return self._dump_stack() or printed
+        return self._stuck_stack or self._dump_stack() or printed
+
+    @cached_property
+    def _stuck_stack(self) -> tuple[Place, ...]:
+        """What the processor that the report is about was at: another one may have found it stuck, and panicked."""
+        cpus = getattr(self.of_dump("cpus"), "cpus", ())
+        if self.crash.severity is not Severity.HANG or self.crash.cpu is None:
+            return ()
+        return next((own_work(cpu.frames) for cpu in cpus if cpu.cpu == self.crash.cpu and not cpu.idle), ())
 
     def _dump_stack(self) -> tuple[Place, ...]:
         task = self.of_dump("crashed_task")
@@ -119,12 +128,10 @@ class Scene:
         return f" in {place.symbol}(){module}{source}"
 
     def _source_of(self, place: Place) -> str:
-        task = None if self.report is None else self.report.crashed_task
-        if task is None or isinstance(task, SectionError):
-            return ""
-        for frame in task.frames:
-            if frame.function == place.symbol and frame.source_file:
-                return f" ({frame.source_file}:{frame.line})"
+        for stack in (self.of_dump("crashed_task"), *getattr(self.of_dump("cpus"), "cpus", ())):
+            for frame in getattr(stack, "frames", ()):
+                if frame.function == place.symbol and frame.source_file:
+                    return f" ({frame.source_file}:{frame.line})"
         return ""
 
     def who(self) -> str:
@@ -167,7 +174,8 @@ class Scene:
         shown = list(places)[:limit]
         if shown and not any(place.line_number for place in shown):
             names = " < ".join(place.symbol for place in shown)
-            return (Evidence("dump: crashed_task", None, f"on its stack: {names}"),)
+            section = "cpus" if self._stuck_stack else "crashed_task"
+            return (Evidence(f"dump: {section}", None, f"on its stack: {names}"),)
         return self.lines([place.line_number for place in shown if place.line_number])
 
     # --- a cause ---

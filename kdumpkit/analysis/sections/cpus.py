@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kdumpkit.analysis.sections.section import Section
 from kdumpkit.analysis.sections.table import SectionTable, counted
+from kdumpkit.analysis.spin_waits import SpinLock, find_spin_lock
 from kdumpkit.analysis.stack import Frame, frame_line, read_frames
 from kdumpkit.analysis.task_walk import command_of
 
@@ -32,6 +33,8 @@ class CpuStack:
     frames: tuple[Frame, ...]
     #: why there are no frames; "" where there are
     problem: str
+    #: that it waits for; None: it waits for none, or which one is not known
+    spins_for: SpinLock | None = None
 
     @property
     def idle(self) -> bool:
@@ -64,14 +67,16 @@ def _read_cpu(session: DrgnSession, cpu: int, crashed: int) -> CpuStack:
 
     task = cpu_curr(session.program, cpu)
     frames: tuple[Frame, ...] = ()
-    problem = ""
+    problem, lock = "", None
     try:
-        frames = read_frames(session.program, session.stack_trace(task))
+        trace = session.stack_trace(task)
+        frames = read_frames(session.program, trace)
+        lock = find_spin_lock(session.program, trace)
     except Exception as error:  # registers of this CPU were not saved, or its stack is damaged
         problem = f"its stack cannot be read: {error}"[:300]
     if not frames and not problem:
         problem = "its registers are not in the dump: it did not answer the CPU that panicked"
-    return CpuStack(cpu, task.value_() == crashed, task.pid.value_(), command_of(task), frames, problem)
+    return CpuStack(cpu, task.value_() == crashed, task.pid.value_(), command_of(task), frames, problem, lock)
 
 
 def describe_cpus(found: CpuStacks) -> tuple[SectionTable, ...]:
@@ -82,12 +87,17 @@ def describe_cpus(found: CpuStacks) -> tuple[SectionTable, ...]:
             str(cpu.cpu),
             "idle" if cpu.idle else f"{cpu.command} ({cpu.pid})",
             "panicked" if cpu.crashed else "",
-            cpu.problem or " < ".join(_told(cpu.frames)),
+            cpu.problem or _waits(cpu) + " < ".join(_told(cpu.frames)),
         )
         for cpu in found.cpus
     )
     sentence = f"{counted(found.online, 'CPU')} online, {idle} idle."
     return (SectionTable("What each CPU ran", sentence, ("cpu", "task", "", "innermost first"), rows),)
+
+
+def _waits(cpu: CpuStack) -> str:
+    lock = cpu.spins_for
+    return "" if lock is None else f"waits for the spin lock {lock.name or lock.address}: "
 
 
 def _told(frames: tuple[Frame, ...]) -> list[str]:

@@ -11,12 +11,14 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 struct kdk_record {
@@ -32,6 +34,9 @@ unsigned long kdk_deepest = ~0UL;
 
 static DEFINE_MUTEX(kdk_mutex);
 static DECLARE_COMPLETION(kdk_is_held);
+
+static DEFINE_SPINLOCK(kdk_spinlock);
+static DECLARE_COMPLETION(kdk_spinlock_is_held);
 
 static noinline void kdk_read_null(void)
 {
@@ -101,9 +106,12 @@ static noinline void kdk_smash_stack(void)
 	kdk_sum += READ_ONCE(buffer[0]);
 }
 
-static noinline int kdk_spin(void *unused)
+/* Interrupts stay on for who waits for a watchdog's timer, and go off where an NMI must find this very loop. */
+static noinline int kdk_spin(void *interrupts_off)
 {
 	preempt_disable();
+	if (interrupts_off)
+		local_irq_disable();
 	for (;;)
 		cpu_relax();
 	return 0;
@@ -126,9 +134,29 @@ static noinline int kdk_wait_mutex(void *unused)
 	return 0;
 }
 
-static void kdk_start_spinning(unsigned int cpu)
+/* With interrupts off: no watchdog looks at this processor but one that takes NMIs. */
+static noinline int kdk_hold_spinlock(void *unused)
 {
-	struct task_struct *task = kthread_create(kdk_spin, NULL, "kdk-spin/%u", cpu);
+	unsigned long flags;
+
+	spin_lock_irqsave(&kdk_spinlock, flags);
+	complete(&kdk_spinlock_is_held);
+	for (;;)
+		cpu_relax();
+	return 0;
+}
+
+static noinline int kdk_take_spinlock(void *unused)
+{
+	spin_lock(&kdk_spinlock);
+	kdk_sum++;
+	spin_unlock(&kdk_spinlock);
+	return 0;
+}
+
+static void kdk_start(int (*function)(void *), void *data, const char *name, unsigned int cpu)
+{
+	struct task_struct *task = kthread_create(function, data, "%s/%u", name, cpu);
 
 	if (IS_ERR(task)) {
 		pr_emerg("kdumpkit_crash: no thread for CPU %u: %ld\n", cpu, PTR_ERR(task));
@@ -138,10 +166,15 @@ static void kdk_start_spinning(unsigned int cpu)
 	wake_up_process(task);
 }
 
+static void kdk_start_spinning(void *interrupts_off, unsigned int cpu)
+{
+	kdk_start(kdk_spin, interrupts_off, "kdk-spin", cpu);
+}
+
 /* The last processor, so that the first goes on with what the machine needs to be watched. */
 static void kdk_lock_up(void)
 {
-	kdk_start_spinning(cpumask_last(cpu_online_mask));
+	kdk_start_spinning(NULL, cpumask_last(cpu_online_mask));
 }
 
 static void kdk_lock_up_everything(void)
@@ -153,8 +186,8 @@ static void kdk_lock_up_everything(void)
 	put_cpu();
 	for_each_online_cpu(cpu)
 		if (cpu != here)
-			kdk_start_spinning(cpu);
-	kdk_start_spinning(here);
+			kdk_start_spinning(&kdk_sum, cpu);
+	kdk_start_spinning(&kdk_sum, here);
 }
 
 static void kdk_hang(void)
@@ -162,6 +195,14 @@ static void kdk_hang(void)
 	kthread_run(kdk_hold_mutex, NULL, "kdk-holder");
 	wait_for_completion(&kdk_is_held);
 	kthread_run(kdk_wait_mutex, NULL, "kdk-waiter");
+}
+
+/* The last processor holds the lock, the first one waits for it and is what a watchdog finds. */
+static void kdk_lock_up_by_spinlock(void)
+{
+	kdk_start(kdk_hold_spinlock, NULL, "kdk-holder", cpumask_last(cpu_online_mask));
+	wait_for_completion(&kdk_spinlock_is_held);
+	kdk_start(kdk_take_spinlock, NULL, "kdk-victim", cpumask_first(cpu_online_mask));
 }
 
 static const struct {
@@ -177,6 +218,8 @@ static const struct {
 	{ "stack_overflow", kdk_overflow_stack },
 	{ "stack_corruption", kdk_smash_stack },
 	{ "soft_lockup", kdk_lock_up },
+	{ "rcu_stall", kdk_lock_up },
+	{ "spinlock_victim", kdk_lock_up_by_spinlock },
 	{ "nmi", kdk_lock_up_everything },
 	{ "hung_task", kdk_hang },
 };
