@@ -30,6 +30,7 @@ from kdumpkit.command import Command
 from kdumpkit.errors import DiskFull, KdumpkitError, NotAVmcore, VmcoreError
 from kdumpkit.vmcore.flattened import FlattenedView
 from kdumpkit.vmcore.format import Wrapper, wrapper_of
+from kdumpkit.vmcore.unpacked_size import unpacked_bytes
 from kdumpkit.vmcore.view import FileView, refuse_live_kernel
 
 _CHUNK_BYTES = 1 << 20
@@ -70,10 +71,11 @@ def unpack(path: Path, out: Path) -> Unpacked:
     """
     with FileView(path) as view:
         packer, packed_bytes = wrapper_of(view.read_at(0, 32)), view.size_bytes
+        told = None if packer is None else unpacked_bytes(view, packer)
     if packer is None:
         raise NotAVmcore(f"{path.name} is not packed by gzip, lz4, xz, zstd or bzip2", "give the dump as it is")
-    # a dump that makedumpfile compressed does not get smaller by packing it again
-    _require_room(out.parent, packed_bytes, path.name)
+    # a dump that makedumpfile compressed does not get smaller by packing it again; one that it did not, much
+    _require_room(out.parent, max(packed_bytes, told or 0), path.name)
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:

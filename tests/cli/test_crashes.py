@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -200,6 +201,15 @@ def test_a_packed_dump_is_unpacked_by_content_and_told_like_any_other(tmp_path: 
     assert (status, document["crash"], document["cause"]) == (as_plain, its["crash"], its["cause"])
     assert "gzip" in document["dump"]["unpacked"]
     assert its["dump"]["unpacked"] is None
+
+
+def test_a_packed_dump_without_room_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(bytes(64 << 20)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 0, 300 << 20))
+    status, document = analysed(packed)
+    assert (status, document["error"]["type"]) == (1, "DiskFull")
+    assert "64 MiB more are to be written, 300 MiB are free" in document["error"]["message"]
 
 
 def test_a_dump_that_is_cut_off_still_tells_what_it_has(tmp_path: Path) -> None:

@@ -145,10 +145,31 @@ def test_no_room_is_refused_before_it_starts(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("packer", ["gzip", "xz", "zstd"])
+def test_a_dump_that_fits_only_packed_is_refused_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packer: str
+) -> None:
+    path, content = tmp_path / "vmcore", bytes(64 << 20)
+    path.write_bytes(content)
+    if packer == "zstd":
+        subprocess.run(["zstd", "-q", path, "-o", tmp_path / "packed"], check=True)
+    else:
+        (tmp_path / "packed").write_bytes(PACKERS[packer](content))
+    free = 256 << 20
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 0, free + (63 << 20)))
+    begun: list[Path] = []
+    monkeypatch.setattr(unpack_module, "_copy", lambda path, *_: begun.append(path))
+    with pytest.raises(DiskFull, match="64 MiB more are to be written, 319 MiB are free") as caught:
+        unpack(tmp_path / "packed", tmp_path / "out")
+    assert "TMPDIR" in caught.value.hint
+    assert begun == []
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_disk_that_fills_up_meanwhile_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # a few kB of zeros that become 64 MiB
-    path = tmp_path / "vmcore.gz"
-    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    # a few bytes of zeros that become 64 MiB, and bzip2 does not tell
+    path = tmp_path / "vmcore.bz2"
+    path.write_bytes(bz2.compress(bytes(64 << 20)))
     room = [300 << 20]
 
     def usage(folder: Path) -> shutil._ntuple_diskusage:
