@@ -66,11 +66,11 @@ def newest_dump() -> list[str]:
     """The newest dump below dumps/ whose symbols are on this machine, and those symbols."""
     sys.path.insert(0, str(TOP))
     from kdumpkit.analysis.symbols import find_vmlinux
-    from kdumpkit.vmcore.format import read_format
+    from kdumpkit.vmcore.completeness import read_completeness
 
     files = [path for path in (TOP / "dumps").rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
-        info = read_format(path).vmcoreinfo
+        info = read_completeness(path).header.vmcoreinfo
         if info is not None and (vmlinux := find_vmlinux(info.build_id, info.release).path) is not None:
             return [str(path), str(vmlinux)]
     raise SystemExit("no dump with symbols lies below dumps/: kdumpkit lab run makes one")

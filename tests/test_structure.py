@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -329,6 +330,46 @@ def _undocumented() -> set[str]:
         and not node.name.startswith("_")
         and not _is_documented(path, node)
     }
+
+
+#: what the package has for the repository's own scripts: the table in the README, the first cell of each notebook, and
+#: the judge of recorded crashes
+FOR_SCRIPTS = {"distributions.support.support_table", "parameters.parameters_cell", "lab.crash_kinds.dump_differences"}
+
+
+def _used_names(tree: ast.AST, within: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names that code reads. A name within its own definition does not count, nor an import under its own name."""
+    for node in ast.iter_child_nodes(tree):
+        inside = within
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            inside = within | {node.name}
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+        if name is not None and name not in within:
+            yield name
+        if isinstance(node, ast.alias) and node.asname is not None:
+            yield node.name
+        yield from _used_names(node, inside)
+
+
+def _cells() -> Iterator[ast.Module]:
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                yield ast.parse("".join(cell["source"]))
+
+
+def test_everything_public_is_used_by_more_than_tests() -> None:
+    used = {name for tree in (*map(tree_of, FILES), *_cells()) for name in _used_names(tree)}
+    unused = {
+        f"{module_name(path)}.{node.name}"
+        for path in FILES
+        for node in tree_of(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and node.name not in used
+        # typer calls what is registered with it
+        and not any(ast.unparse(found).startswith(("app.", "params_app.")) for found in node.decorator_list)
+    }
+    assert unused == FOR_SCRIPTS
 
 
 def test_every_file_says_what_it_is() -> None:

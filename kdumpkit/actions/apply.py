@@ -108,28 +108,6 @@ def partly_applied(error: KdumpkitError) -> Applied | None:
     return found if isinstance(found, Applied) else None
 
 
-def plan_undo(applied: Applied) -> Plan:
-    """The plan that takes everything back, last change first. Files get the very bytes that they had.
-
-    Where a file was changed again since, carrying it out is refused, like any plan that was made from something else.
-    """
-    changes: list[Change] = []
-    notes: list[str] = []
-    for done in reversed(applied.done):
-        if isinstance(done.change, CommandChange):
-            if done.change.undo is not None and done.finished:
-                changes.append(CommandChange(done.change.undo, f"takes back: {done.change.why}", done.change.command))
-            elif done.change.undo is None and not done.change.rewrites:
-                notes.append(f"there is no way back from `{done.change.command.shown()}`, which stays as it is")
-        changes += [written.undone() for written in reversed(done.files)]
-    return Plan(
-        f"undo: {applied.title}",
-        tuple(changes),
-        "" if changes else "nothing was changed that can be taken back",
-        tuple(notes),
-    )
-
-
 def _write(host: Host, change: FileChange, backup_directory: str) -> Done:
     now, mode = _content(host, change.path)
     if now != change.before:

@@ -79,25 +79,6 @@ def plan_stop(distribution: Distribution, unit: SystemdUnit, *, loaded: bool) ->
     return Plan(title, (change,), "", (note,))
 
 
-def plan_load(distribution: Distribution, *, loaded: bool) -> Plan:
-    """The plan that loads the capture kernel by the distribution's own tool, past the service manager."""
-    service = distribution.kdump_service()
-    title = f"load the capture kernel by {service.load.shown()}"
-    if loaded:
-        return Plan(title, (), "a capture kernel is loaded (kexec_crash_loaded is 1)")
-    return Plan(title, (CommandChange(service.load, "loads kernel and kdump initramfs", service.unload),))
-
-
-def plan_unload(distribution: Distribution, *, loaded: bool) -> Plan:
-    """The plan that unloads the capture kernel by the distribution's own tool."""
-    service = distribution.kdump_service()
-    title = f"unload the capture kernel by {service.unload.shown()}"
-    if not loaded:
-        return Plan(title, (), "no capture kernel is loaded (kexec_crash_loaded is 0)")
-    note = "until one is loaded again, a panic leaves no dump"
-    return Plan(title, (CommandChange(service.unload, "frees the reserved memory", service.load),), "", (note,))
-
-
 def _present(distribution: Distribution, unit: SystemdUnit) -> str:
     wanted = distribution.kdump_service().unit
     if unit.name != wanted or not unit.exists:

@@ -21,16 +21,3 @@ def plan_kexec_load(load: KexecLoad, *, loaded: bool, files: CaptureFiles, initr
         changes.append(CommandChange(files.build, f"builds {files.initramfs}, which is missing", remove))
     changes.append(CommandChange(load.command, "puts kernel and initramfs into the reserved memory", load.unload))
     return Plan(title, tuple(changes), "", load.reasons)
-
-
-def plan_kexec_unload(load: KexecLoad, *, loaded: bool) -> Plan:
-    """The plan that takes the capture kernel out of the reserved memory. Empty where none is loaded."""
-    title = "unload the capture kernel"
-    if not loaded:
-        return Plan(title, (), "no capture kernel is loaded (kexec_crash_loaded is 0)")
-    return Plan(
-        title,
-        (CommandChange(load.unload, "frees the reserved memory for another load", load.command),),
-        "",
-        ("until one is loaded again, a panic leaves no dump",),
-    )

@@ -30,10 +30,6 @@ class FileChange:
         )
         return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
 
-    def undone(self) -> FileChange:
-        """The change that takes this one back."""
-        return FileChange(self.path, self.after, self.before, self.mode)
-
 
 @dataclass(frozen=True)
 class CommandChange:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -134,18 +134,6 @@ class CrashReport:
                 )
             else:
                 yield from section.describe(answer)
-
-
-def report_document(report: CrashReport) -> dict[str, Any]:
-    """The report as the document that :func:`parse_drgn_report` reads, in JSON's types."""
-    return {
-        "format": FORMAT,
-        "dump": asdict(report.dump),
-        "vmcoreinfo": None if report.vmcoreinfo is None else asdict(report.vmcoreinfo),
-        "symbols": asdict(report.symbols),
-        "drgn": report.drgn_version,
-        "sections": {name: asdict(answer) for name, answer in report.sections.items()},
-    }
 
 
 def parse_drgn_report(document: bytes) -> CrashReport:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 #: what stands before the label (kdumpkit.actions.crash writes it to /dev/kmsg)
 MARK = b"kdumpkit: panic test "
 _STAMP = re.compile(rb"^(?:<\d+>)?\[ *(\d+\.\d+)\]")
-#: handle_sysrq() announces every request; upper case before 5.0
-_TRIGGER = re.compile(rb"(?i:sysrq) ?: Trigger a crash")
 #: since 5.0 sysrq-c panics by name; before, it wrote through a NULL pointer in sysrq_handle_crash()
 _PANIC = re.compile(rb"Kernel panic - not syncing: sysrq triggered crash|sysrq_handle_crash")
 
@@ -26,16 +24,14 @@ class LabelFound:
     line: str
     #: seconds since boot at which it was written; None where the log has no times
     uptime_s: float | None
-    #: the line that announces sysrq-c, after the label; None: no sysrq-c after the label, so something else killed it
-    trigger_line: str | None
-    #: the line of the panic that sysrq-c makes, after the label; None as above
+    #: the line of the panic that sysrq-c makes, after the label; None: something else killed the kernel
     panic_line: str | None
 
     @property
     def by_sysrq(self) -> bool:
         """The kernel died of the test's own sysrq-c.
 
-        The announcement may be missing (it is a message of low level), the panic's own line may not.
+        By the panic's own line: the announcement of it may be missing, as it is a message of low level.
         """
         return self.panic_line is not None
 
@@ -47,24 +43,18 @@ def find_label(log: bytes, label: str) -> LabelFound | None:
     """
     wanted = re.compile(re.escape(MARK + label.encode("utf-8")) + rb"\s*$")
     found: bytes | None = None
-    trigger: bytes | None = None
     panic: bytes | None = None
     for line in log.splitlines():
         if wanted.search(line):
-            found, trigger, panic = line, None, None
-        elif found is not None:
-            if trigger is None and _TRIGGER.search(line):
-                trigger = line
-            elif panic is None and _PANIC.search(line):
-                panic = line
+            found, panic = line, None
+        elif found is not None and panic is None and _PANIC.search(line):
+            panic = line
     if found is None:
         return None
     stamp = _STAMP.match(found)
-    return LabelFound(label, _shown(found), float(stamp[1]) if stamp else None, _text(trigger), _text(panic))
-
-
-def _text(line: bytes | None) -> str | None:
-    return None if line is None else _shown(line)
+    return LabelFound(
+        label, _shown(found), float(stamp[1]) if stamp else None, None if panic is None else _shown(panic)
+    )
 
 
 def _shown(line: bytes) -> str:

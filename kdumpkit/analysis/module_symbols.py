@@ -29,8 +29,6 @@ class ModuleSymbols:
     files: Mapping[str, Path]
     #: modules of which a file lies beside vmlinux, of another build
     other_build: tuple[str, ...]
-    #: whether names of functions were read from the modules' own tables in the dump
-    names_from_dump: bool
     #: modules whose files were loaded, or could not be
     tried: set[str] = field(default_factory=set)
 
@@ -52,7 +50,7 @@ def find_module_symbols(program: Any, vmlinux: Path, release: str | None) -> Mod
     """What is found for the modules that drgn sees in the dump. Nothing that is missing is an error."""
     import drgn
 
-    names = _load_names(program)
+    _load_names(program)
     try:
         wanted = {
             str(module.name).replace("-", "_"): module.build_id.hex() if module.build_id else ""
@@ -60,19 +58,19 @@ def find_module_symbols(program: Any, vmlinux: Path, release: str | None) -> Mod
             if isinstance(module, drgn.RelocatableModule)
         }
     except Exception:  # a damaged list of modules
-        return ModuleSymbols({}, (), names)
+        return ModuleSymbols({}, ())
     found, other = find_module_files(wanted, module_folders(vmlinux, release))
-    return ModuleSymbols(found, other, names)
+    return ModuleSymbols(found, other)
 
 
-def _load_names(program: Any) -> bool:
+def _load_names(program: Any) -> None:
+    # names of functions from the modules' own tables in the dump
     from drgn.helpers.linux.kallsyms import load_module_kallsyms
 
     try:
         program.register_symbol_finder("kdumpkit modules", load_module_kallsyms(program), enable_index=1)
     except Exception:  # kernels without kallsyms, and damaged tables
-        return False
-    return True
+        return
 
 
 def module_folders(vmlinux: Path, release: str | None) -> tuple[Path, ...]:

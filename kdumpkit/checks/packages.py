@@ -1,4 +1,4 @@
-"""Packages and programs that the runbook needs on the host."""
+"""Packages that the runbook needs on the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.checks.unknown import unknown_finding
-from kdumpkit.facts.packages import Packages, PackageStatus, Programs
+from kdumpkit.facts.packages import Packages, PackageStatus
 from kdumpkit.facts.unknown import Unknown
 
 
@@ -48,20 +48,3 @@ def check_packages(
         return Finding(id, status, f"{what}: {shown}.", remedy, packages.records)
     shown = ", ".join(f"{name} {known[name].version}" for name in (*required, *optional))
     return Finding(id, Status.PASS, f"Installed: {shown}." if shown else "No package is needed.", "", packages.records)
-
-
-def check_programs(programs: Programs | Unknown, required: Sequence[str]) -> Finding:
-    """``packages.programs``: each program is on root's PATH, whichever package brought it."""
-    id = "packages.programs"
-    if isinstance(programs, Unknown):
-        return unknown_finding(id, "which programs are there", programs)
-    known = {program.name: program.path for program in programs.programs}
-    unasked = [name for name in required if name not in known]
-    if unasked:
-        return Finding(id, Status.UNKNOWN, f"The host was not asked about {', '.join(unasked)}.", "", programs.records)
-    missing = [name for name in required if known[name] is None]
-    if missing:
-        reason = f"Not found on the host: {', '.join(missing)}."
-        return Finding(id, Status.FAIL, reason, f"command -v {' '.join(missing)}", programs.records)
-    shown = ", ".join(str(known[name]) for name in required)
-    return Finding(id, Status.PASS, f"Found: {shown}.", "", programs.records)

@@ -71,11 +71,6 @@ class CrashkernelRecommendation:
     packaged_value: str
     packaged_bytes: int
 
-    @property
-    def keeps_packaged(self) -> bool:
-        """True where the distribution's own value is large enough and stays."""
-        return self.value == self.packaged_value
-
 
 @dataclass(frozen=True)
 class FileEdit:
@@ -114,10 +109,9 @@ class SettingsWanted:
 
 @dataclass(frozen=True)
 class KdumpService:
-    """The distribution's kdump: its unit, the unit that runs in the capture kernel (None: none), its settings file."""
+    """The distribution's kdump: its unit and its settings file."""
 
     unit: str
-    capture_unit: str | None
     settings_path: str
     #: what loads and unloads the capture kernel by the distribution's own tool
     load: Command

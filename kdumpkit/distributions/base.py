@@ -95,10 +95,6 @@ class Distribution(ABC):
     def symbol_packages(self, release: str) -> SymbolPackages:
         """The packages with debug symbols for this release, and where its vmlinux lands."""
 
-    @abstractmethod
-    def symbol_fetch_command(self, package: str, directory: str) -> Command:
-        """Downloads a symbol package into ``directory`` without installing it."""
-
     # Reservation and boot loader
 
     def estimate_command(self) -> Command | None:

@@ -83,7 +83,6 @@ class Debian(Distribution):
         symbols = self.symbol_packages(release).packages if release else ()
         return SurveyRequest(
             packages=(*needs, *symbols),
-            programs=("kexec", "kdump-config", "makedumpfile", "update-grub", "mkinitramfs", "crash", "setsid"),
             units=("kdump-tools.service", "kdump-tools-dump.service", "kexec-load.service"),
             dump_directory="/var/crash",
             settings_paths=(SETTINGS,),
@@ -179,13 +178,6 @@ class Debian(Distribution):
             ),
         )
 
-    def symbol_fetch_command(self, package: str, directory: str) -> Command:
-        self._check_names((package,))
-        script = 'cd -- "$1" && exec apt-get -o APT::Sandbox::User=root download -- "$2"'
-        return command(
-            "sh", "-c", script, "sh", directory, package, timeout_s=3600, title=f"apt-get download {package}"
-        )
-
     # Reservation and boot loader
 
     def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
@@ -260,7 +252,6 @@ class Debian(Distribution):
     def kdump_service(self) -> KdumpService:
         return KdumpService(
             "kdump-tools.service",
-            "kdump-tools-dump.service",
             SETTINGS,
             # the first load may build the kdump initramfs, which takes minutes on a slow machine
             command("kdump-config", "load", timeout_s=900, as_root=True),

@@ -261,34 +261,6 @@ def _by_rule(name: str, rule: CrashkernelRule | None, sizing: SizingFacts) -> Cr
     return CrashkernelRecommendation(found.value, found.size_bytes, why, found.source, "auto", reserved.total_bytes)
 
 
-@dataclass(frozen=True)
-class KdumpctlEstimate:
-    """What ``kdumpctl estimate`` printed, in bytes. It is only read: running it can rebuild the kdump initramfs."""
-
-    reserved_bytes: int
-    recommended_bytes: int
-    parts: tuple[tuple[str, int], ...]
-
-    @property
-    def enough(self) -> bool:
-        return self.reserved_bytes >= self.recommended_bytes
-
-
-_ESTIMATE = re.compile(r"^([A-Z][A-Za-z0-9 ]+):\s+([0-9]+)M\s*$", re.MULTILINE)
-
-
-def parse_kdumpctl_estimate(text: str) -> KdumpctlEstimate | None:
-    """The sizes in the text of ``kdumpctl estimate``; None where the two that matter are not in it.
-
-    Its exit status says nothing: it is 0 where the reservation is too small as well.
-    """
-    found = {name: int(size) * MIB for name, size in _ESTIMATE.findall(text)}
-    reserved, recommended = found.pop("Reserved crashkernel", None), found.pop("Recommended crashkernel", None)
-    if reserved is None or recommended is None:
-        return None
-    return KdumpctlEstimate(reserved, recommended, tuple(found.items()))
-
-
 def is_custom(value: str, version: tuple[int, ...], extras: CrashkernelExtras | None = None) -> bool:
     """True where a value is no default of the release on any machine: an automatic reset would take it away."""
     more = extras or CrashkernelExtras()

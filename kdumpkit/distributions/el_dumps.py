@@ -63,11 +63,6 @@ def stamp_of(name: str) -> str | None:
     return datetime.fromtimestamp(int(test["seconds"]), UTC).strftime("%Y-%m-%d-%H:%M:%S")
 
 
-def is_test(directory: str) -> bool:
-    """True for the directory of ``kdumpctl test``."""
-    return _TEST.fullmatch(directory.rstrip("/").rpartition("/")[2]) is not None
-
-
 def _candidates(path: str, stamp: str, directory: ListedFile, files: Iterable[ListedFile]) -> Iterable[DumpCandidate]:
     named = {file.path.rsplit("/", 1)[-1]: file for file in files}
     log = next((named[name] for name in _LOGS if name in named), None)

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import shlex
 
-from kdumpkit.command import Command, command
 from kdumpkit.distributions.answers import SymbolPackages
-from kdumpkit.distributions.el_packages import KernelNames, check_names, kernel_names
-
-_FETCH_SH = 'cd -- "$1" && exec "$2" download --enablerepo="*debug*" -- "$3"'
-_FETCH_YUM_SH = 'cd -- "$1" && exec yumdownloader --enablerepo="*debug*" -- "$2"'
+from kdumpkit.distributions.el_packages import KernelNames, kernel_names
 
 
 def vmlinux_path(release: str) -> str:
@@ -27,13 +23,6 @@ def symbol_packages(release: str, id: str, version: tuple[int, ...], tool: str) 
     install = f"{'debuginfo-install' if tool == 'yum' else 'dnf debuginfo-install'} {names.installed_as}"
     where, lines = _archive(names, id, version, tool)
     return SymbolPackages(release, (names.debuginfo,), vmlinux_path(release), where, install, lines)
-
-
-def symbol_fetch_command(package: str, directory: str, tool: str) -> Command:
-    """Downloads a symbol package into ``directory`` from any repository whose name has debug in it."""
-    check_names((package,))
-    argv = (_FETCH_YUM_SH, "sh", directory, package) if tool == "yum" else (_FETCH_SH, "sh", directory, tool, package)
-    return command("sh", "-c", *argv, timeout_s=3600, title=f"{tool} download {package}")
 
 
 def _archive(names: KernelNames, id: str, version: tuple[int, ...], tool: str) -> tuple[str, tuple[str, ...]]:

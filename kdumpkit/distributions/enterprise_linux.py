@@ -123,7 +123,6 @@ class EnterpriseLinux(RpmDistribution):
         symbols = self.symbol_packages(release).packages if release else ()
         return SurveyRequest(
             packages=(*needs, *symbols),
-            programs=("kexec", "kdumpctl", "mkdumprd", "makedumpfile", "grub2-mkconfig", "grubby", "crash", "setsid"),
             units=("kdump.service",),
             dump_directory=kdump_conf.DEFAULT_DIRECTORY,
             read_packages=read_rpm_packages,
@@ -176,9 +175,6 @@ class EnterpriseLinux(RpmDistribution):
     def symbol_packages(self, release: str) -> SymbolPackages:
         return el_symbols.symbol_packages(release, self.os_release.id, self.el_version, self.tool)
 
-    def symbol_fetch_command(self, package: str, directory: str) -> Command:
-        return el_symbols.symbol_fetch_command(package, directory, self.tool)
-
     # Reservation and boot loader
 
     def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
@@ -228,7 +224,6 @@ class EnterpriseLinux(RpmDistribution):
     def kdump_service(self) -> KdumpService:
         return KdumpService(
             "kdump.service",
-            None,
             kdump_conf.PATH,
             # the first start builds the kdump initramfs, which takes minutes on a slow machine
             command("kdumpctl", "start", timeout_s=900, as_root=True),

@@ -88,7 +88,6 @@ class Suse(RpmDistribution):
         symbols = self.symbol_packages(release).packages if release else ()
         return SurveyRequest(
             packages=(*needs, *symbols),
-            programs=("kexec", "kdumptool", "makedumpfile", "mkdumprd", "grub2-mkconfig", "pbl", "crash", "setsid"),
             units=("kdump.service", "kdump-early.service", "kdump-commandline.service"),
             dump_directory=DEFAULT_DIRECTORY,
             read_packages=read_rpm_packages,
@@ -164,11 +163,6 @@ class Suse(RpmDistribution):
             ("zypper repos | grep -i debug", f"zypper --plus-content debug search --details {package}", install),
         )
 
-    def symbol_fetch_command(self, package: str, directory: str) -> Command:
-        self._check_names((package,))
-        argv = ("zypper", "--non-interactive", "--plus-content", "debug", "--pkg-cache-dir", directory, "download")
-        return Command((*argv, "--", package), timeout_s=3600, as_root=True)
-
     # Reservation and boot loader
 
     def estimate_command(self) -> Command | None:
@@ -208,8 +202,6 @@ class Suse(RpmDistribution):
     def kdump_service(self) -> KdumpService:
         return KdumpService(
             "kdump.service",
-            # kdump-save runs inside of the kdump initramfs only
-            None,
             SETTINGS,
             # the first start may build the kdump initramfs, which takes minutes on a slow machine
             command("systemctl", "restart", "kdump.service", timeout_s=900, as_root=True),

@@ -52,7 +52,6 @@ class Unsupported(Distribution):
 
     def survey_request(self, release: str | None = None) -> SurveyRequest:
         return SurveyRequest(
-            programs=("kexec", "makedumpfile", "crash"),
             boot_loader_paths=(*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS),
             parse_boot_loader=grub_boot_loader_from,
         )
@@ -80,9 +79,6 @@ class Unsupported(Distribution):
 
     def symbol_packages(self, release: str) -> SymbolPackages:
         self.refuse("which package holds the kernel's debug symbols")
-
-    def symbol_fetch_command(self, package: str, directory: str) -> Command:
-        self.refuse("how a symbol package is downloaded")
 
     def recommend_crashkernel(self, sizing: SizingFacts) -> CrashkernelRecommendation:
         self.refuse("which crashkernel= is right")

@@ -10,8 +10,7 @@ from kdumpkit.facts.reading import Files, first_present, from_state, record_numb
 from kdumpkit.facts.shell_assignments import BrokenLine, Origin, ShellAssignments, parse_shell_assignments
 from kdumpkit.facts.text import decoded
 from kdumpkit.facts.unknown import Unknown, Why
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import FileContent, read_files
+from kdumpkit.hosts.files import FileContent
 
 DEFAULTS = "/etc/default/grub"
 DEFAULTS_DIRECTORY = "/etc/default/grub.d"
@@ -143,7 +142,3 @@ def grub_environment_from(files: Files) -> GrubEnvironment | Unknown:
         return parse_grub_environment(file.data, file.path, record_numbers(file.record))
 
     return first_present(files, ENVIRONMENTS, parse)
-
-
-def read_grub_defaults(host: Host) -> GrubDefaults | Unknown:
-    return grub_defaults_from(read_files(host, PATHS, max_bytes=1 << 20))

@@ -18,7 +18,6 @@ from kdumpkit.facts.unknown import Unknown
 
 PATH = "/etc/kdump.conf"
 DEFAULT_DIRECTORY = "/var/crash"
-DEFAULT_SSH_KEY = "/root/.ssh/kdump_id_rsa"
 DEFAULT_ARGUMENTS = "-l --message-level 7 -d 31"
 
 FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "minix", "virtiofs")
@@ -96,11 +95,6 @@ class KdumpConf:
     def save_path(self) -> str:
         """``path``: below the target's root where a target is set, else an absolute path on this host."""
         return posixpath.normpath("/" + (self.value("path") or DEFAULT_DIRECTORY).lstrip("/"))
-
-    @property
-    def failure_action(self) -> str:
-        """What happens where no dump could be saved: ``failure_action`` or its older name ``default``."""
-        return self.value("failure_action") or self.value("default") or "reboot"
 
     @property
     def auto_reset_crashkernel(self) -> bool | None:

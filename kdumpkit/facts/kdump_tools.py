@@ -31,14 +31,10 @@ class KdumpToolsSettings:
     command_line: str | None
     command_line_append: str | None
     kexec_arguments: str | None
-    fail_command: str | None
-    dump_dmesg: str | None
     number_of_dumps: str | None
     compression: str | None
-    host_tag: str | None
     nfs: str | None
     ssh: str | None
-    ssh_key: str | None
     ftp: str | None
     settings: ShellAssignments
     broken: tuple[BrokenLine, ...] = ()
@@ -79,14 +75,10 @@ def parse_kdump_tools(data: bytes, records: tuple[int, ...] = (), path: str = PA
         command_line=settings.value("KDUMP_CMDLINE"),
         command_line_append=settings.value("KDUMP_CMDLINE_APPEND"),
         kexec_arguments=settings.value("KDUMP_KEXEC_ARGS"),
-        fail_command=settings.value("KDUMP_FAIL_CMD"),
-        dump_dmesg=settings.value("KDUMP_DUMP_DMESG"),
         number_of_dumps=settings.value("KDUMP_NUM_DUMPS"),
         compression=settings.value("KDUMP_COMPRESSION"),
-        host_tag=settings.value("HOSTTAG"),
         nfs=settings.value("NFS"),
         ssh=settings.value("SSH"),
-        ssh_key=settings.value("SSH_KEY"),
         ftp=settings.value("FTP"),
         settings=settings,
         broken=settings.broken,

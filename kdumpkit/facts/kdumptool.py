@@ -15,10 +15,7 @@ from kdumpkit.command import Command
 from kdumpkit.errors import ParseError
 from kdumpkit.facts.text import decimal, decoded, excerpt
 
-#: what the guard ends with where the dump directory is missing; no status of kdumptool itself
-NO_DIRECTORY_STATUS = 3
-
-# the settings are sourced as kdumptool itself does a moment later, in a shell of their own
+# the settings are sourced as kdumptool itself does a moment later, in a shell of their own; 3 is no status of its
 _GUARDED = r"""
 PATH=$PATH:/usr/sbin:/sbin
 directory=$(if [ -f /etc/sysconfig/kdump ]; then . /etc/sysconfig/kdump; fi >/dev/null 2>&1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from kdumpkit.command import Command
 from kdumpkit.errors import ParseError
@@ -133,20 +132,6 @@ def _first_build_id(read_at: ReadAt, places: list[tuple[int, int, int]], order: 
         if found is not None:
             return found
     return None
-
-
-def build_id_of_local_file(path: Path) -> KernelBuildId:
-    """The build id of an ELF file on this machine. Raises ParseError, OSError."""
-    with path.open("rb") as file:
-
-        def read_at(offset: int, length: int) -> bytes:
-            try:
-                file.seek(offset)
-            except (OSError, OverflowError):
-                return b""
-            return file.read(length)
-
-        return KernelBuildId(str(path), find_build_id(read_at, str(path)))
 
 
 def kernel_build_id_from(files: Files) -> KernelBuildId | Unknown:

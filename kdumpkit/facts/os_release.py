@@ -6,14 +6,11 @@ import shlex
 from dataclasses import dataclass
 
 from kdumpkit.errors import ParseError
-from kdumpkit.facts.reading import Files, first_present, record_numbers
 from kdumpkit.facts.text import decoded, excerpt
-from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 #: splitting takes time that grows with the square of the length
 _LONGEST_VALUE = 4096
+
 PATHS = ("/etc/os-release", "/usr/lib/os-release")
 
 
@@ -61,12 +58,3 @@ def parse_os_release(data: bytes, records: tuple[int, ...] = ()) -> OsRelease:
         platform_id=values.get("PLATFORM_ID"),
         variant=values.get("VARIANT"),
     )
-
-
-def os_release_from(files: Files) -> OsRelease | Unknown:
-    """The distribution out of files that were read."""
-    return first_present(files, PATHS, lambda file: parse_os_release(file.data, record_numbers(file.record)))
-
-
-def read_os_release(host: Host) -> OsRelease | Unknown:
-    return os_release_from(read_files(host, PATHS, max_bytes=65536, as_root=False))

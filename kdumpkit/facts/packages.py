@@ -60,33 +60,7 @@ class Packages:
         raise KeyError(name)
 
 
-@dataclass(frozen=True)
-class Program:
-    """A program that was looked for on root's PATH; ``path`` None: not there."""
-
-    name: str
-    path: str | None
-
-
-@dataclass(frozen=True)
-class Programs:
-    """Programs that were asked for, in that order."""
-
-    programs: tuple[Program, ...]
-    records: tuple[int, ...] = ()
-
-    def path(self, name: str) -> str | None:
-        """Where the program is, None where it is not; KeyError where it was not asked for."""
-        for program in self.programs:
-            if program.name == name:
-                return program.path
-        raise KeyError(name)
-
-
 _FORMAT = "${Package}\t${Version}\t${db:Status-Status}\n"
-_SEARCH = (
-    'PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; for p in "$@"; do printf "%s\\t%s\\n" "$p" "$(command -v "$p")"; done'
-)
 
 
 def parse_dpkg_query(data: bytes, asked: Sequence[str], records: tuple[int, ...] = ()) -> Packages:
@@ -115,23 +89,3 @@ def read_packages(host: Host, asked: Sequence[str]) -> Packages | Unknown:
     # status 1: some of the names are not known to dpkg
     command = Command(("dpkg-query", "-W", "-f", _FORMAT, *asked), timeout_s=30, accepted=(0, 1))
     return answered(host, command, lambda result: parse_dpkg_query(result.stdout, asked, record_numbers(result.record)))
-
-
-def parse_programs(data: bytes, asked: Sequence[str], records: tuple[int, ...] = ()) -> Programs:
-    """The asked programs out of lines with a name, a tab and a path or nothing. Raises ParseError."""
-    lines = decoded(data, "command -v").rstrip("\n").split("\n") if asked else []
-    programs: list[Program] = []
-    for line in lines:
-        name, tab, path = line.partition("\t")
-        if not tab:
-            raise ParseError(f"command -v: {excerpt(line)} is not a name and a path")
-        programs.append(Program(name, path or None))
-    if [program.name for program in programs] != list(asked):
-        raise ParseError("command -v: the answer is not about the programs that were asked for")
-    return Programs(tuple(programs), records)
-
-
-def read_programs(host: Host, asked: Sequence[str]) -> Programs | Unknown:
-    """Where these programs are."""
-    command = Command(("sh", "-c", _SEARCH, "sh", *asked), timeout_s=20, title="command -v " + " ".join(asked))
-    return answered(host, command, lambda result: parse_programs(result.stdout, asked, record_numbers(result.record)))

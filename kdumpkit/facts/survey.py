@@ -42,7 +42,7 @@ from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.kexec_crash import KexecCrash
 from kdumpkit.facts.meminfo import Meminfo
 from kdumpkit.facts.mounts import Mounts
-from kdumpkit.facts.packages import Packages, Programs, read_packages, read_programs
+from kdumpkit.facts.packages import Packages, read_packages
 from kdumpkit.facts.reading import Files, records_of
 from kdumpkit.facts.root_device import RootDevice, root_device_from
 from kdumpkit.facts.sysctls import PanicSysctls
@@ -59,7 +59,6 @@ class SurveyRequest:
     """What to ask for that differs from one distribution to the next."""
 
     packages: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     #: looked at where no settings name one, such as before the package is installed; None: not looked for
     dump_directory: str | None = None
@@ -216,11 +215,6 @@ class Survey:
     def packages(self) -> Packages | Unknown:
         asked = self._asked.packages
         return self._asked.read_packages(self._host, asked) if asked else _not_asked("packages")
-
-    @cached_property
-    def programs(self) -> Programs | Unknown:
-        asked = self._asked.programs
-        return read_programs(self._host, asked) if asked else _not_asked("programs")
 
     @cached_property
     def units(self) -> SystemdUnits | Unknown:

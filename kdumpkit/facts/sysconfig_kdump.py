@@ -13,8 +13,6 @@ from kdumpkit.facts.kdump_savedir import MASK, SaveDirectory, masked, parse_save
 from kdumpkit.facts.reading import Files, from_file, record_numbers
 from kdumpkit.facts.shell_assignments import Assignment, Piece, ShellAssignments, parse_shell_assignments
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import read_files
 
 PATH = "/etc/sysconfig/kdump"
 DEFAULT_DIRECTORY = "/var/crash"
@@ -133,10 +131,6 @@ def _masked(assignment: Assignment) -> Assignment:
 def sysconfig_kdump_from(files: Files) -> SysconfigKdump | Unknown:
     """The settings out of files that were read."""
     return from_file(files, PATH, lambda data: parse_sysconfig_kdump(data, record_numbers(files[PATH].record)))
-
-
-def read_sysconfig_kdump(host: Host) -> SysconfigKdump | Unknown:
-    return sysconfig_kdump_from(read_files(host, [PATH], max_bytes=1 << 18))
 
 
 def is_number(name: str, text: str) -> bool:

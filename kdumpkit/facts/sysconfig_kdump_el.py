@@ -46,7 +46,6 @@ class SysconfigKdump:
     boot_directory: str | None
     image: str | None
     image_extension: str | None
-    creation_notification: str | None
     settings: ShellAssignments
     records: tuple[int, ...] = ()
 
@@ -76,7 +75,6 @@ def parse_sysconfig_kdump(data: bytes, records: tuple[int, ...] = (), path: str 
         boot_directory=settings.value("KDUMP_BOOTDIR"),
         image=settings.value("KDUMP_IMG"),
         image_extension=settings.value("KDUMP_IMG_EXT"),
-        creation_notification=settings.value("VMCORE_CREATION_NOTIFICATION"),
         settings=settings,
         records=records,
     )

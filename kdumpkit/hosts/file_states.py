@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 
@@ -45,27 +44,6 @@ class Unreadable:
 
 
 FileState = FileContent | Absent | NotPermitted | Unreadable
-
-
-class EntryKind(enum.Enum):
-    """What a directory entry is; a link is not followed."""
-
-    FILE = "file"
-    DIRECTORY = "directory"
-    LINK = "link"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class DirectoryEntry:
-    """One name in a directory. Bytes of ``name`` that are not UTF-8 are kept as surrogates, as in ``os.fsdecode``."""
-
-    #: relative to the directory that was listed, with slashes where the listing goes deeper
-    name: str
-    kind: EntryKind
-    size_bytes: int
-    #: seconds since the epoch on the host's clock
-    modified_at: float
 
 
 #: Shell function: how far towards $1 one can look, and so why there is nothing to see of it.

@@ -11,12 +11,9 @@ from itertools import pairwise
 
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.directory import list_directory
 from kdumpkit.hosts.file_states import (
     MISSING_SH,
     Absent,
-    DirectoryEntry,
-    EntryKind,
     FileContent,
     FileState,
     NotPermitted,
@@ -28,15 +25,11 @@ from kdumpkit.hosts.process import last_line
 
 __all__ = [
     "Absent",
-    "DirectoryEntry",
-    "EntryKind",
     "FileContent",
     "FileState",
     "NotPermitted",
     "Unreadable",
     "Written",
-    "list_directory",
-    "read_file",
     "read_files",
     "remove_file",
     "write_file",
@@ -105,13 +98,6 @@ _END = b"\n==> @ end <==\n"
 _REFUSALS = (b"ermission denied", b"not permitted")
 #: most bytes of paths in one command: ssh passes a command as one argument, of at most 128 KiB
 _BATCH_BYTES = 48_000
-
-
-def read_file(host: Host, path: str, *, max_bytes: int = 1 << 20, as_root: bool = True) -> FileState:
-    """The state of one file. See :func:`read_files`; ``path`` is taken as it stands, a ``*`` in it is no pattern."""
-    if "*" in path:
-        raise ValueError(f"a pattern is for read_files: {path!r}")
-    return read_files(host, [path], max_bytes=max_bytes, as_root=as_root)[path]
 
 
 def read_files(

@@ -15,7 +15,6 @@ from kdumpkit.hosts.process import last_line
 
 _OFFENDING = re.compile(r"^Offending .*key in (?P<file>.+):(?P<line>\d+)\s*$", re.MULTILINE)
 _CHANGED_FOR = re.compile(r"^Host key for (?P<host>\S+) has changed", re.MULTILINE)
-_UNKNOWN_FOR = re.compile(r"^No \S+ host key is known for (?P<host>\S+)", re.MULTILINE)
 _REVOKED_FOR = re.compile(r"(host key|Host key) .*revoked", re.IGNORECASE)
 
 # pattern, what it means, what to do; the first that is found counts

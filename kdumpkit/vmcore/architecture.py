@@ -15,11 +15,6 @@ def _plain(machine: str) -> str:
     )
 
 
-def crash_reads(machine: str, here: str) -> bool:
-    """Whether a crash utility of the machine ``here`` can read the dump: it is built for one architecture."""
-    return _plain(machine) == _plain(here)
-
-
 def foreign_architecture(machine: str | None, here: str) -> str:
     """One sentence where the dump is of another architecture, or of one that drgn does not know; "" elsewhere.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from kdumpkit.errors import NotAVmcore, VmcoreIncomplete
+from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore import elf
 from kdumpkit.vmcore.contents import DumpContents, StoredPages
 from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, dump_of, read_header, require_vmcore
@@ -97,19 +97,6 @@ def completeness_of(view: ByteView, name: str) -> Completeness:
             state = DumpState.TRUNCATED if cut else DumpState.NOT_A_DUMP
             return Completeness(state, error.message, header.size_bytes, header)
     return _compare(header, dump_of(view, header), name)
-
-
-def require_whole(path: Path) -> Completeness:
-    """As :func:`read_completeness`; raises VmcoreIncomplete or NotAVmcore where the dump is not whole."""
-    result = read_completeness(path)
-    if result.state in (DumpState.EMPTY, DumpState.PACKED, DumpState.NOT_A_DUMP):
-        require_vmcore(result.header, path.name)
-    if not result.whole:
-        raise VmcoreIncomplete(
-            result.reason,
-            "compare size and checksum with the file on the host that crashed, and look there for a full disk: df -h",
-        )
-    return result
 
 
 def _compare(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore import elf, flattened, kdump_header
 from kdumpkit.vmcore.flattened import FlattenedEnd, open_inside
 from kdumpkit.vmcore.kdump_header import KdumpHeader, parse_kdump_header
-from kdumpkit.vmcore.view import BytesView, ByteView, FileView
+from kdumpkit.vmcore.view import ByteView
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo, parse_vmcoreinfo
 
 _MOST_VMCOREINFO_BYTES = 1 << 20
@@ -122,26 +121,11 @@ def wrapper_of(start: bytes) -> Wrapper | None:
     return next((wrapper for magic, wrapper in WRAPPER_MAGIC.items() if start.startswith(magic)), None)
 
 
-def read_format(path: Path) -> VmcoreHeader:
-    """What the file is. Reads headers, VMCOREINFO and, of a flattened file, its index; never the pages.
-
-    An empty, packed, unknown or damaged file is an answer, not an error. Raises NotAVmcore where the file cannot be
-    opened, is not a regular file, or is this machine's own memory (/proc/kcore).
-    """
-    with FileView(path) as view:
-        return read_header(view)
-
-
-def parse_header(start: bytes) -> VmcoreHeader:
-    """What the first bytes of a file say. 8 kB hold both headers of most dumps, but seldom VMCOREINFO.
-
-    ``size_bytes`` and ``flattened_end`` are those of the bytes in hand.
-    """
-    return read_header(BytesView(start))
-
-
 def read_header(view: ByteView) -> VmcoreHeader:
-    """As :func:`read_format`, of bytes that are already open."""
+    """What a file is. Reads headers, VMCOREINFO and, of a flattened file, its index; never the pages.
+
+    An empty, packed, unknown or damaged file is an answer, not an error.
+    """
     start = view.read_at(0, 32)
     header = VmcoreHeader(kind_of(start), view.size_bytes, wrapper=wrapper_of(start))
     try:

@@ -4,34 +4,29 @@ What is packed shows by content, as everywhere. gzip, xz and bzip2 are unpacked 
 that name. Bytes go from file to file in pieces, so memory stays flat; room is looked at before each of them, and a disk
 is never filled to the brim. A packed file that is cut off gives what it has: headers and log of such a dump can often
 still be read.
-
-``python -m kdumpkit.vmcore.unpack DUMP OUT`` does it and prints what came of it as JSON.
 """
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import json
 import lzma
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from kdumpkit.command import Command
-from kdumpkit.errors import DiskFull, KdumpkitError, NotAVmcore, VmcoreError
+from kdumpkit.errors import DiskFull, NotAVmcore, VmcoreError
 from kdumpkit.vmcore.flattened import FlattenedView
 from kdumpkit.vmcore.format import Wrapper, wrapper_of
 from kdumpkit.vmcore.unpacked_size import unpacked_bytes
-from kdumpkit.vmcore.view import FileView, refuse_live_kernel
+from kdumpkit.vmcore.view import FileView
 
 _CHUNK_BYTES = 1 << 20
 #: after so many bytes the room is looked at again
@@ -55,12 +50,6 @@ class Unpacked:
     whole: bool
     #: one sentence
     reason: str
-
-
-def unpack_command(vmcore: Path, out: Path, python: str = sys.executable, timeout_s: float = 3600) -> Command:
-    """Unpacks into a new file ``out``. Exit status 1 is accepted: the JSON then has the error."""
-    argv = (python, "-m", "kdumpkit.vmcore.unpack", str(vmcore), str(out))
-    return Command(argv, timeout_s=timeout_s, accepted=(0, 1), title=f"unpack {vmcore.name}")
 
 
 def unpack(path: Path, out: Path) -> Unpacked:
@@ -185,20 +174,3 @@ def _require_room(folder: Path, size_bytes: int, name: str) -> None:
             f"{_RESERVE_BYTES >> 20} MiB of them are left alone",
             "name a folder with more room: TMPDIR=/folder",
         )
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 2:
-        sys.stderr.write("usage: python -m kdumpkit.vmcore.unpack DUMP OUT\n")
-        return 2
-    try:
-        refuse_live_kernel(Path(arguments[0]))
-        print(json.dumps(asdict(unpack(Path(arguments[0]), Path(arguments[1])))))
-    except KdumpkitError as error:
-        print(json.dumps({"error": error.message, "hint": error.hint, "type": type(error).__name__}))
-        return error.exit_status
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

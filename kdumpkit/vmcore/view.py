@@ -1,4 +1,4 @@
-"""Random-access reading of bytes that may be larger than memory: a file, or bytes in hand."""
+"""Random-access reading of bytes that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -39,19 +39,6 @@ class ByteView(ABC):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class BytesView(ByteView):
-    """Bytes in hand."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.size_bytes = len(content)
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        if offset < 0 or size <= 0:
-            return b""
-        return self._content[offset : offset + size]
 
 
 class FileView(ByteView):

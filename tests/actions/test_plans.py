@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdumpkit.actions.boot_loader import compare_crashkernel, plan_crashkernel, verify_crashkernel
-from kdumpkit.actions.kdump_service import plan_enable, plan_load, plan_settings, plan_start, plan_stop, plan_unload
-from kdumpkit.actions.kexec_load import plan_kexec_load, plan_kexec_unload
+from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_start, plan_stop
+from kdumpkit.actions.kexec_load import plan_kexec_load
 from kdumpkit.actions.packages import missing_packages, plan_install
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
-from kdumpkit.actions.sysctls import PATH, plan_sysctls
 from kdumpkit.distributions import distribution_for
 from kdumpkit.distributions.answers import SettingsWanted
-from kdumpkit.errors import GateClosed, NotVerified, ParameterError, UnsupportedHost
+from kdumpkit.errors import GateClosed, NotVerified, UnsupportedHost
 from kdumpkit.facts.boot_loader import BootLoader, grub_boot_loader_from
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
 from kdumpkit.facts.os_release import OsRelease
 from kdumpkit.facts.packages import Package, Packages, PackageStatus
-from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.files import FileContent
@@ -213,14 +210,6 @@ def test_stopping(active: str, loaded: bool, expected: str | None) -> None:
     assert commands(plan_stop(DEBIAN, unit(active=active), loaded=loaded)) == ([expected] if expected else [])
 
 
-def test_loading_by_the_distributions_own_tool() -> None:
-    assert commands(plan_load(DEBIAN, loaded=False)) == ["kdump-config load"]
-    assert undos(plan_load(DEBIAN, loaded=False)) == ["kdump-config unload"]
-    assert plan_load(DEBIAN, loaded=True).changes == ()
-    assert commands(plan_unload(DEBIAN, loaded=True)) == ["kdump-config unload"]
-    assert plan_unload(DEBIAN, loaded=False).changes == ()
-
-
 def test_kexec_by_hand_builds_a_missing_initramfs_first() -> None:
     line = parse_kernel_command_line(b"root=/dev/vda1 ro crashkernel=256M\n")
     load = DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=line, root=None, signed=False)
@@ -232,47 +221,9 @@ def test_kexec_by_hand_builds_a_missing_initramfs_first() -> None:
     assert commands(building)[0] == f"kdump-config symlinks {RELEASE}"
     assert undos(building)[0] == f"rm -f -- /var/lib/kdump/initrd.img-{RELEASE}"
     assert plan_kexec_load(load, loaded=True, files=files, initramfs_exists=True).changes == ()
-    assert commands(plan_kexec_unload(load, loaded=True)) == ["kexec -p -u"]
-    assert plan_kexec_unload(load, loaded=False).changes == ()
 
 
 # Sysctls
-
-ABSENT = Unknown("/proc/sys/kernel/hardlockup_panic", Why.ABSENT)
-
-
-def sysctls(**values: int | Unknown) -> PanicSysctls:
-    return replace(PanicSysctls(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), **values)  # type: ignore[arg-type]
-
-
-def test_settings_are_set_now_and_for_the_next_boot_with_the_old_value_as_the_way_back() -> None:
-    plan = plan_sysctls({"kernel.panic": 10, "kernel.panic_on_oops": 1}, sysctls(panic_on_oops=1), None)
-    change, panic = plan.changes
-    assert isinstance(change, FileChange)
-    assert (change.path, change.before, change.after) == (PATH, None, b"kernel.panic = 10\nkernel.panic_on_oops = 1\n")
-    assert isinstance(panic, CommandChange)
-    assert commands(plan) == ["sysctl -w kernel.panic=10"]
-    assert undos(plan) == ["sysctl -w kernel.panic=0"]
-    assert plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"kernel.panic=10\n").changes != ()
-    assert plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"kernel.panic = 10\n").changes == ()
-
-
-def test_other_lines_of_the_file_stay() -> None:
-    plan = plan_sysctls({"kernel.panic": 10}, sysctls(panic=10), b"# mine\nvm.panic_on_oom = 0\nkernel.panic = 5\n")
-    (change,) = plan.changes
-    assert isinstance(change, FileChange)
-    assert change.after == b"# mine\nvm.panic_on_oom = 0\nkernel.panic = 10\n"
-
-
-def test_absent_unreadable_and_unknown_settings_are_three_different_things() -> None:
-    plan = plan_sysctls({"kernel.hardlockup_panic": 1}, sysctls(hardlockup_panic=ABSENT), None)
-    assert plan.changes == ()
-    assert "built without" in plan.notes[0]
-    with pytest.raises(GateClosed, match="not permitted"):
-        plan_sysctls({"kernel.panic": 1}, sysctls(panic=Unknown("/proc/sys/kernel/panic", Why.NOT_PERMITTED)), None)
-    with pytest.raises(ParameterError, match=r"kernel\.hostname"):
-        plan_sysctls({"kernel.hostname": 1}, sysctls(), None)
-
 
 # A distribution that is not supported
 
@@ -285,8 +236,6 @@ def test_an_unsupported_distribution_gets_no_plan() -> None:
         lambda: plan_enable(VOID, unit(file="disabled")),
         lambda: plan_start(VOID, unit(), loaded=False),
         lambda: plan_stop(VOID, unit(), loaded=True),
-        lambda: plan_load(VOID, loaded=False),
-        lambda: plan_unload(VOID, loaded=True),
     ]
     for planner in planners:
         with pytest.raises(UnsupportedHost, match="ID=void"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.analysis import crash_report, drgn_report
-from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report, report_document
+from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.crash_utility import crash_command, parse_crash_output
 from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.find_test_log import find_label
@@ -35,9 +35,9 @@ from kdumpkit.errors import (
 )
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.on_host import OnHost
-from kdumpkit.vmcore.completeness import require_whole
+from kdumpkit.vmcore.completeness import read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command
-from kdumpkit.vmcore.format import VmcoreHeader, read_format
+from kdumpkit.vmcore.format import VmcoreHeader
 from kdumpkit.vmcore.log_record import KernelLog, LogRecord
 from tests.vmcore import dumps
 
@@ -79,7 +79,7 @@ def test_recorded_report() -> None:
     assert isinstance(found.tasks, TaskCounts)
     assert found.tasks.total == 71 == sum(found.tasks.by_state.values())
     assert isinstance(found.modules, LoadedModules)
-    assert found.modules.tainting == ()
+    assert not any(module.taint for module in found.modules.modules)
     assert len(found.modules.modules) == 35
     assert isinstance(found.system, System)
     assert "crashkernel=192M" in found.system.command_line
@@ -281,15 +281,6 @@ def test_every_section_is_read_back_as_it_was_written() -> None:
         assert json.loads(json.dumps(dataclasses.asdict(answer))) == content["sections"][section.name]
 
 
-@pytest.mark.parametrize("document", [RECORDED, STUCK])
-def test_a_report_becomes_the_document_that_it_came_from(document: bytes) -> None:
-    found = parse_drgn_report(document)
-    again = json.dumps(report_document(found)).encode()
-    assert parse_drgn_report(again) == found
-    # of an older kdumpkit the document has fewer fields
-    assert json.loads(again) == json.loads(document) or document is RECORDED
-
-
 def test_both_ends_use_one_format() -> None:
     assert drgn_report.FORMAT == crash_report.FORMAT
 
@@ -360,7 +351,7 @@ needs_dump = pytest.mark.skipif(not REAL, reason="no real dump: set KDUMPKIT_TES
 
 @pytest.fixture(scope="module")
 def header() -> VmcoreHeader:
-    return read_format(Path(REAL))
+    return read_completeness(Path(REAL)).header
 
 
 @pytest.fixture(scope="module")
@@ -382,7 +373,7 @@ def real(vmlinux: Path) -> CrashReport:
 
 @needs_dump
 def test_real_dump(real: CrashReport) -> None:
-    assert require_whole(Path(REAL)).whole
+    assert read_completeness(Path(REAL)).whole
     assert isinstance(real.panic, PanicMessage)
     assert "sysrq triggered crash" in real.panic.message
     assert isinstance(real.crashed_task, CrashedTask)

@@ -8,7 +8,6 @@ import pytest
 from kdumpkit.analysis.symbols import CandidateState, check_symbols, find_vmlinux, symbols_folder
 from kdumpkit.errors import SymbolsMismatch, VmcoreError
 from kdumpkit.vmcore.elf import read_build_id
-from kdumpkit.vmcore.view import BytesView
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
 from tests.vmcore import dumps
 
@@ -30,8 +29,8 @@ def put(path: Path, build_id: str = dumps.BUILD_ID) -> Path:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_build_id(order: str) -> None:
-    assert read_build_id(BytesView(dumps.vmlinux(dumps.BUILD_ID, order))) == dumps.BUILD_ID
-    assert read_build_id(BytesView(dumps.elf_core())) is None
+    assert read_build_id(dumps.BytesView(dumps.vmlinux(dumps.BUILD_ID, order))) == dumps.BUILD_ID
+    assert read_build_id(dumps.BytesView(dumps.elf_core())) is None
 
 
 def test_cache_is_found(own_cache: Path) -> None:

@@ -20,7 +20,7 @@ from kdumpkit.facts.kernel_command_line import KernelCommandLine, parse_kernel_c
 from kdumpkit.facts.kexec_crash import KexecCrash, Lockdown
 from kdumpkit.facts.meminfo import Meminfo
 from kdumpkit.facts.mounts import DeviceKind, Mount
-from kdumpkit.facts.packages import Package, Packages, PackageStatus, Program, Programs
+from kdumpkit.facts.packages import Package, Packages, PackageStatus
 from kdumpkit.facts.sysctls import PanicSysctls
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.unknown import Unknown, Why
@@ -104,9 +104,6 @@ def unit(**changes: Any) -> SystemdUnit:
 
 def packages(**states: PackageStatus) -> Packages:
     return Packages(tuple(Package(name, "1", status) for name, status in states.items()), (9,))
-
-
-PROGRAMS = Programs((Program("kexec", "/sbin/kexec"), Program("crash", None)), (10,))
 
 
 def kernel(release: str, complete: bool = True, running: str = RUNNING) -> InstalledKernel:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from kdumpkit.checks.boot import check_rebooted
 from kdumpkit.checks.capture_time import CaptureTime
 from kdumpkit.checks.crashkernel import (
     CrashkernelRemedies,
@@ -26,7 +25,7 @@ from kdumpkit.checks.kernels import (
     check_second_kernel,
 )
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
-from kdumpkit.checks.packages import check_packages, check_programs
+from kdumpkit.checks.packages import check_packages
 from kdumpkit.checks.service import check_service_active, check_service_enabled
 from kdumpkit.checks.settings import check_settings
 from kdumpkit.checks.sysctls import check_sysctls
@@ -397,13 +396,6 @@ def test_packages() -> None:
         agrees(packages_found(unknown, ["kdump"]), UNKNOWN, unknown.why)
 
 
-def test_programs() -> None:
-    agrees(check_programs(facts.PROGRAMS, ["kexec"]), PASS, "/sbin/kexec")
-    agrees(check_programs(facts.PROGRAMS, ["kexec", "crash"]), FAIL, "Not found on the host: crash")
-    agrees(check_programs(facts.PROGRAMS, ["drgn"]), UNKNOWN, "drgn")
-    agrees(check_programs(DENIED, ["kexec"]), UNKNOWN)
-
-
 # kernels
 
 
@@ -584,14 +576,3 @@ def test_watchdog_budget_by_measured_times() -> None:
 
 
 # boot
-
-
-def test_rebooted() -> None:
-    after = replace(facts.BOOT, boot_id="b" * 8, uptime_s=12.0)
-    agrees(check_rebooted(facts.BOOT, after), PASS, "aaaaaaaa to bbbbbbbb", "up for 12 s")
-    agrees(check_rebooted(facts.BOOT, facts.BOOT), FAIL, "same boot")
-    agrees(check_rebooted(facts.BOOT, replace(after, machine_id="n" * 32)), FAIL, "Another machine")
-    agrees(check_rebooted(facts.BOOT, replace(after, machine_id=ABSENT)), WARN, "not known")
-    for unknown in UNKNOWNS:
-        agrees(check_rebooted(facts.BOOT, unknown), UNKNOWN, unknown.why)
-        agrees(check_rebooted(unknown, after), UNKNOWN, unknown.why)

@@ -144,7 +144,7 @@ def test_the_packaged_rule_is_evaluated_and_raised_where_it_is_too_small(
 ) -> None:
     found = DEBIAN.recommend_crashkernel(sizing(ram, machine, packaged))
     assert (found.value, found.size_bytes) == (value, size_mib * MIB)
-    assert found.keeps_packaged == (value == packaged)
+    assert found.packaged_value == packaged
     assert found.why
     assert found.source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kdumpkit.actions.apply import apply_plan, plan_undo
+from kdumpkit.actions.apply import apply_plan
 from kdumpkit.actions.boot_loader import plan_crashkernel, verify_crashkernel
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.distributions import distribution_for
@@ -247,7 +247,8 @@ def test_a_pair_is_written_into_the_entries_themselves_and_undone_byte_for_byte(
     assert verify_crashkernel(loader(distribution, done), PAIR, "web01").ok
     assert plan_crashkernel(distribution, done, loader(distribution, done), PAIR).changes == ()
     assert len(done["/boot/grub2/grubenv"]) == 1024
-    apply_plan(host, plan_undo(applied), backup_suffix="run-2")
+    for undo in applied.undo_commands:
+        host.run(undo).checked()
     assert host.files() == files
 
 
@@ -318,7 +319,8 @@ def test_the_change_is_read_back_from_the_entries_and_undone_byte_for_byte(tmp_p
     applied = apply_plan(host, plan, backup_suffix="run-1")
     assert verify_crashkernel(loader(distribution, host.files()), "512M", "web01").ok
     assert host.files() != files
-    apply_plan(host, plan_undo(applied), backup_suffix="run-2")
+    for undo in applied.undo_commands:
+        host.run(undo).checked()
     assert host.files() == files
     again = plan_crashkernel(distribution, files, loader(distribution, files), "512M")
     assert again.changes == plan.changes

@@ -10,7 +10,6 @@ from kdumpkit.distributions.el_crashkernel import (
     default_rule,
     extras_from,
     is_custom,
-    parse_kdumpctl_estimate,
     recommend_for,
 )
 from kdumpkit.errors import UnsupportedHost
@@ -105,7 +104,7 @@ def test_a_default_that_reserves_nothing_here_is_named_and_replaced() -> None:
 
 def test_the_distributions_own_value_stays_where_it_is_enough() -> None:
     found = recommend_for("RHEL 9.4", (9, 4), SizingFacts(16 * GIB, "x86_64"))
-    assert (found.value, found.size_bytes, found.keeps_packaged) == (X86_8_LATE, 256 * MIB, True)
+    assert (found.value, found.size_bytes, found.packaged_value) == (X86_8_LATE, 256 * MIB, X86_8_LATE)
 
 
 def test_auto_stays_only_where_what_it_reserves_is_enough() -> None:
@@ -170,20 +169,6 @@ def test_what_adds_to_the_defaults_is_told_by_files() -> None:
     release = "6.12.0-55.el10.aarch64+64k"
     found = recommend_for("RHEL 10", (10, 0), SizingFacts(32 * GIB, "aarch64", release, files))
     assert found.value == "2G-4G:256M,4G-64G:1004M,64G-:1260M"
-
-
-def test_the_text_of_the_estimator_is_read_and_its_exit_status_means_nothing() -> None:
-    # as do_estimate() of kdump-utils prints it
-    text = (
-        "Reserved crashkernel:    192M\nRecommended crashkernel: 256M\n\nKernel image size:   53M\n"
-        "Kernel modules size: 8M\nInitramfs size:      36M\nRuntime reservation: 16M\nLarge modules:\n    xfs: 205619\n"
-        "WARNING: Current crashkernel size is lower than recommended size 256M.\n"
-    )
-    found = parse_kdumpctl_estimate(text)
-    assert found is not None
-    assert (found.reserved_bytes, found.recommended_bytes, found.enough) == (192 * MIB, 256 * MIB, False)
-    assert dict(found.parts)["Initramfs size"] == 36 * MIB
-    assert parse_kdumpctl_estimate("kdump: kdump initramfs is not built yet.\n") is None
 
 
 SME = ElMachine("SME", records=(9,))

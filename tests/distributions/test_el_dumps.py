@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
-from kdumpkit.distributions.el_dumps import is_test, parse_el_listing, stamp_of
+from kdumpkit.distributions.el_dumps import parse_el_listing, stamp_of
 from kdumpkit.distributions.kdump_tools_dumps import listing_command
 
 DATED = "127.0.0.1-2026-11-23-05:12:44"
@@ -86,14 +86,13 @@ def test_the_time_in_a_name(name: str, stamp: str | None) -> None:
     assert stamp_of(name) == stamp
 
 
-def test_a_test_of_kdumpctl_is_found_and_told_apart(tmp_path: Path) -> None:
+def test_a_test_of_kdumpctl_is_found_in_its_place_in_time(tmp_path: Path) -> None:
     found = dumps(tmp_path, "kdump-test-1764000000-1/vmcore", f"{DATED}/vmcore", "2024-04-26-00:46/vmcore")
     assert [dump.directory.rpartition("/")[2] for dump in found] == [
         "2024-04-26-00:46",
         "kdump-test-1764000000-1",
         DATED,
     ]
-    assert [is_test(dump.directory) for dump in found] == [False, True, False]
 
 
 def test_two_files_in_one_directory_are_two_dumps(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from kdumpkit.facts.kexec_crash import parse_crash_size, parse_lockdown
 from kdumpkit.facts.meminfo import parse_meminfo
 from kdumpkit.facts.mounts import parse_findmnt
 from kdumpkit.facts.os_release import parse_os_release
-from kdumpkit.facts.packages import parse_dpkg_query, parse_programs
+from kdumpkit.facts.packages import parse_dpkg_query
 from kdumpkit.facts.systemd_unit import parse_systemctl_show
 from kdumpkit.facts.uname import parse_uname
 from kdumpkit.facts.unknown import Unknown, Why
@@ -81,7 +81,6 @@ PARSERS: dict[str, tuple[Parser, bytes]] = {
     "crash size": (parse_crash_size, b"134217728\n"),
     "efi": (parse_efi_switch, b"\x06\0\0\0\x01"),
     "dpkg": (lambda data: parse_dpkg_query(data, ["kdump-tools"]), b"kdump-tools\t1:1.8.1\tinstalled\n"),
-    "programs": (lambda data: parse_programs(data, ["kexec"]), b"kexec\t/sbin/kexec\n"),
     "find": (kernels, b"f\t5\t1700000000.5\t/boot/vmlinuz-6.1.0-55-amd64\t\0"),
     "notes": (parse_kernel_notes, REAL_NOTES),
     "elf": (lambda data: find_build_id(lambda at, size: data[at : at + size], "x"), elf(REAL_NOTES)),

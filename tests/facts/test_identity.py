@@ -25,8 +25,7 @@ from kdumpkit.facts.boot_id import (
 from kdumpkit.facts.firmware import EFI_RUNTIME, EFI_VERSION, FirmwareKind, firmware_from, parse_efi_switch
 from kdumpkit.facts.meminfo import PATH as MEMINFO
 from kdumpkit.facts.meminfo import meminfo_from, parse_meminfo
-from kdumpkit.facts.os_release import PATHS as OS_RELEASE
-from kdumpkit.facts.os_release import OsRelease, os_release_from, parse_os_release, read_os_release
+from kdumpkit.facts.os_release import OsRelease, parse_os_release
 from kdumpkit.facts.system import read_system
 from kdumpkit.facts.uname import parse_uname, read_uname
 from kdumpkit.facts.unknown import Unknown, Why
@@ -61,30 +60,6 @@ def test_os_release_of_distributions() -> None:
 def test_os_release_that_is_none(data: bytes) -> None:
     with pytest.raises(ParseError):
         parse_os_release(data)
-
-
-def test_os_release_falls_back_to_usr_lib_and_says_why_there_is_none() -> None:
-    etc, usr = OS_RELEASE
-    found = os_release_from(file_states({etc: None, usr: DEBIAN}))
-    assert isinstance(found, OsRelease)
-    assert found.records == (1,)
-    absent = os_release_from(file_states({etc: None, usr: None}))
-    assert isinstance(absent, Unknown)
-    assert absent.why is Why.ABSENT
-    assert absent.records == (0, 1)
-    denied = os_release_from(file_states({etc: "denied", usr: None}))
-    assert isinstance(denied, Unknown)
-    assert denied.why is Why.NOT_PERMITTED
-    assert os_release_from(file_states({etc: b""})).why is Why.NOT_UNDERSTOOD  # type: ignore[union-attr]
-    cut = os_release_from(file_states({etc: "cut"}))
-    assert isinstance(cut, Unknown)
-    assert "longer than the limit" in cut.detail
-
-
-def test_os_release_of_this_machine() -> None:
-    found = read_os_release(LocalHost())
-    assert isinstance(found, OsRelease)
-    assert f"ID={found.id}" in Path("/etc/os-release").read_text().replace('"', "")
 
 
 def test_uptime_of_a_separator_alone_is_not_understood() -> None:

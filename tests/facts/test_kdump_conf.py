@@ -172,9 +172,7 @@ def test_two_targets_are_a_finding_that_fails_with_both_lines_named() -> None:
     assert "nfs in line 2" in by_id["settings.target"].reason
 
 
-def test_actions_and_the_switch_of_automatic_resets() -> None:
-    assert parse_kdump_conf(b"").failure_action == "reboot"
-    assert parse_kdump_conf(b"default dump_to_rootfs\n").failure_action == "dump_to_rootfs"
+def test_the_switch_of_automatic_resets() -> None:
     resets = [parse_kdump_conf(text).auto_reset_crashkernel for text in (b"", b"auto_reset_crashkernel no\n")]
     assert resets == [None, False]
 

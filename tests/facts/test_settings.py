@@ -16,14 +16,15 @@ from kdumpkit.facts.grub import (
     grub_environment_from,
     parse_grub_defaults,
     parse_grub_environment,
-    read_grub_defaults,
 )
+from kdumpkit.facts.grub import PATHS as GRUB
 from kdumpkit.facts.grub_cfg import PATHS as GRUB_CFG
 from kdumpkit.facts.grub_cfg import GrubConfig, default_entry, grub_config_from, parse_grub_cfg
 from kdumpkit.facts.kdump_tools import PATH as KDUMP_TOOLS
 from kdumpkit.facts.kdump_tools import kdump_tools_from, parse_kdump_tools
 from kdumpkit.facts.shell_assignments import parse_shell_assignments
 from kdumpkit.facts.unknown import Unknown, Why
+from kdumpkit.hosts.files import read_files
 
 from .conftest import REAL, TreeHost, file_states
 
@@ -145,15 +146,13 @@ def test_kdump_tools_as_packaged() -> None:
 
 
 def test_kdump_tools_values() -> None:
-    text = (
-        b'USE_KDUMP=0\nMAKEDUMP_ARGS="-c -d 17"\nSSH="root@safe"\nFTP_PASSWORD=hunter2\nKDUMP_NUM_DUMPS=3\nHOSTTAG=\n'
-    )
+    text = b'USE_KDUMP=0\nMAKEDUMP_ARGS="-c -d 17"\nSSH="root@safe"\nFTP_PASSWORD=hunter2\nKDUMP_NUM_DUMPS=3\nNFS=\n'
     found = parse_kdump_tools(text)
     assert not found.enabled
     assert found.effective_makedump_arguments == "-c -d 17 -F"
     assert found.ssh == "root@safe"
     assert found.number_of_dumps == "3"
-    assert found.host_tag == ""
+    assert found.nfs == ""
     assert found.dump_directory == "/var/crash"
     assert "hunter2" not in repr(found)
 
@@ -204,7 +203,7 @@ def test_grub_files_are_sourced_in_order(tree: TreeHost) -> None:
     tree.write("/etc/default/grub.d/zz.cfg", b'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT last"\n')
     tree.write("/etc/default/grub.d/50-cloud.cfg", b'GRUB_CMDLINE_LINUX_DEFAULT="console=ttyS0"\n')
     tree.write("/etc/default/grub", b'GRUB_CMDLINE_LINUX_DEFAULT="crashkernel=256M"\n')
-    found = read_grub_defaults(tree)
+    found = grub_defaults_from(read_files(tree, GRUB))
     assert isinstance(found, GrubDefaults)
     assert found.paths == (DEFAULTS, "/etc/default/grub.d/50-cloud.cfg", "/etc/default/grub.d/zz.cfg")
     assert [word.text for word in found.kernel_words()] == ["console=ttyS0", "last"]

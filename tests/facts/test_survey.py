@@ -26,7 +26,6 @@ from .test_system import DF, FINDMNT
 RELEASE = "6.1.0-56-cloud-amd64"
 REQUEST = SurveyRequest(
     ("kdump-tools",),
-    ("kexec",),
     ("kdump-tools.service",),
     "/var/crash",
     settings_paths=(SETTINGS,),
@@ -83,9 +82,9 @@ def test_survey_of_a_debian_host_knows_everything_in_few_commands(tree: TreeHost
     debian_host(tree)
     survey = Survey(tree, REQUEST)
     assert unknowns(survey) == set()
-    # two groups of files, flags of a processor, uname, find, findmnt, dpkg-query, programs, two reads of vmlinux,
+    # two groups of files, flags of a processor, uname, find, findmnt, dpkg-query, two reads of vmlinux,
     # systemctl, df, makedumpfile
-    assert len(tree.commands) == 13
+    assert len(tree.commands) == 12
     assert survey.kexec_crash.size_bytes == survey.iomem.crash_kernel_bytes == 256 << 20  # type: ignore[union-attr]
     assert isinstance(survey.boot_loader, BootLoader)
     assert isinstance(survey.dump_target, type(survey.dump_target))
@@ -112,7 +111,7 @@ def test_survey_before_kdump_tools_is_installed_looks_at_the_directory_that_is_a
     without = Survey(tree, SurveyRequest())
     assert not isinstance(without.dump_target, Unknown)
     assert isinstance(without.dump_target.space, Unknown)
-    assert {"packages", "programs", "units", "settings", "boot_loader"} <= unknowns(without)
+    assert {"packages", "units", "settings", "boot_loader"} <= unknowns(without)
 
 
 def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) -> None:
@@ -127,7 +126,6 @@ def test_survey_of_an_empty_host_is_unknown_and_not_a_default(tree: TreeHost) ->
         "uname",
         "kexec_crash",
         "firmware",
-        "programs",
         "dump_target",
         "sysctls",
         "reservation",

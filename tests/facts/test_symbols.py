@@ -14,7 +14,6 @@ from kdumpkit.facts.directory_tree import DirectoryTree, read_directory_tree
 from kdumpkit.facts.kernel_build_id import (
     NOTES,
     KernelBuildId,
-    build_id_of_local_file,
     find_build_id,
     kernel_build_id_from,
     notes_of,
@@ -78,6 +77,10 @@ def test_notes_of_a_big_endian_kernel() -> None:
     assert parse_kernel_notes(note(b"GNU", 3, b"\xab" * 20, ">")).build_id == "ab" * 20
 
 
+def build_id_of(file: bytes) -> str:
+    return find_build_id(lambda offset, length: file[offset : offset + length], "vmlinux")
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\0" * 11, REAL_NOTES[:30], REAL_NOTES[36:], note(b"GNU", 1, b"x" * 20), b"\xff" * 64]
 )
@@ -99,12 +102,9 @@ def test_notes_states(content: bytes | str | None, why: Why) -> None:
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("by_section", [True, False])
 @pytest.mark.parametrize("far", [0, 20_000])
-def test_build_id_of_an_elf_file(tmp_path: Path, order: str, wide: bool, by_section: bool, far: int) -> None:
-    file = tmp_path / "vmlinux"
-    file.write_bytes(
-        elf(note(b"Linux", 1, b"zz", order) + note(b"GNU", 3, bytes(range(20)), order), order, wide, by_section, far)
-    )
-    assert build_id_of_local_file(file).build_id == bytes(range(20)).hex()
+def test_build_id_of_an_elf_file(order: str, wide: bool, by_section: bool, far: int) -> None:
+    notes = note(b"Linux", 1, b"zz", order) + note(b"GNU", 3, bytes(range(20)), order)
+    assert build_id_of(elf(notes, order, wide, by_section, far)) == bytes(range(20)).hex()
 
 
 def test_notes_aligned_to_eight() -> None:
@@ -117,11 +117,9 @@ def test_notes_aligned_to_eight() -> None:
     "data",
     [b"", b"text", b"\x7fELF", b"\x7fELF" + b"\x09" * 80, elf(b""), elf(note(b"GNU", 3, b"")), elf(REAL_NOTES)[:70]],
 )
-def test_files_without_build_id(tmp_path: Path, data: bytes) -> None:
-    file = tmp_path / "vmlinux"
-    file.write_bytes(data)
+def test_files_without_build_id(data: bytes) -> None:
     with pytest.raises(ParseError):
-        build_id_of_local_file(file)
+        build_id_of(data)
 
 
 def test_table_sizes_are_bounded() -> None:
@@ -164,7 +162,7 @@ def test_build_id_states_over_a_host(tree: TreeHost) -> None:
 def test_build_id_of_a_program_of_this_machine() -> None:
     over_host = read_file_build_id(LocalHost(), "/bin/sh")
     assert isinstance(over_host, KernelBuildId)
-    assert over_host.build_id == build_id_of_local_file(Path("/bin/sh")).build_id
+    assert over_host.build_id == build_id_of(Path("/bin/sh").read_bytes())
 
 
 def directory_tree(tree: TreeHost) -> DirectoryTree:

@@ -9,12 +9,13 @@ import pytest
 from kdumpkit.errors import ParseError
 from kdumpkit.facts.kdump_savedir import parse_save_directories, parse_save_directory
 from kdumpkit.facts.kdump_settings import DumpTargetKind, KdumpSettings
-from kdumpkit.facts.sysconfig_kdump import PATH, parse_sysconfig_kdump, read_sysconfig_kdump, sysconfig_kdump_from
+from kdumpkit.facts.sysconfig_kdump import PATH, parse_sysconfig_kdump, sysconfig_kdump_from
 from kdumpkit.facts.sysconfig_kdump_settings import (
     sysconfig_kdump_settings,
     sysconfig_kdump_settings_from,
 )
 from kdumpkit.facts.unknown import Unknown, Why
+from kdumpkit.hosts.files import read_files
 
 from .conftest import TreeHost, file_states
 
@@ -213,7 +214,7 @@ def test_absent_empty_denied_and_binary_are_told_apart(tree: TreeHost) -> None:
     with pytest.raises(ParseError, match="NUL"):
         parse_sysconfig_kdump(b"\0")
     tree.write(PATH, SLES)
-    found_on_host = read_sysconfig_kdump(tree)
+    found_on_host = sysconfig_kdump_from(read_files(tree, [PATH]))
     assert not isinstance(found_on_host, Unknown)
     assert found_on_host.records == (0,)
     assert sysconfig_kdump_settings(found_on_host).records == (0,)

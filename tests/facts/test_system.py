@@ -24,9 +24,7 @@ from kdumpkit.facts.mounts import DeviceKind, Mount, Mounts, device_kind, mapper
 from kdumpkit.facts.packages import (
     PackageStatus,
     parse_dpkg_query,
-    parse_programs,
     read_packages,
-    read_programs,
 )
 from kdumpkit.facts.root_device import RootDevice, root_device_from
 from kdumpkit.facts.sysctls import PATHS as SYSCTLS
@@ -78,17 +76,11 @@ def test_packages_that_dpkg_has_never_heard_of() -> None:
             parse_dpkg_query(data, ["a"])
 
 
-def test_packages_and_programs_of_this_machine() -> None:
+def test_packages_of_this_machine() -> None:
     packages = read_packages(LocalHost(), ["dpkg", "no-such-package-at-all"])
     assert not isinstance(packages, Unknown)
     assert packages.get("dpkg").usable
     assert not packages.get("no-such-package-at-all").usable
-    programs = read_programs(LocalHost(), ["sh", "no-such-program-at-all"])
-    assert not isinstance(programs, Unknown)
-    assert programs.path("sh") in ("/bin/sh", "/usr/bin/sh")
-    assert programs.path("no-such-program-at-all") is None
-    with pytest.raises(KeyError):
-        programs.path("ls")
 
 
 def test_host_without_dpkg_or_with_a_locked_one(tree: TreeHost) -> None:
@@ -105,14 +97,6 @@ def test_host_without_dpkg_or_with_a_locked_one(tree: TreeHost) -> None:
     assert isinstance(odd, Unknown)
     assert odd.why is Why.NOT_UNDERSTOOD
     assert odd.records == (2,)
-
-
-def test_programs_malformed() -> None:
-    assert parse_programs(b"a\t/bin/a\nb\t\n", ["a", "b"]).path("b") is None
-    assert parse_programs(b"", []).programs == ()
-    for data in (b"", b"a\n", b"b\t/bin/b\n", b"a\t/x\na\t/x\n"):
-        with pytest.raises(ParseError):
-            parse_programs(data, ["a"])
 
 
 def test_versions_sort_as_dpkg_sorts_them() -> None:

@@ -7,7 +7,7 @@ nothing in it is edited by hand. What the folder holds:
 
 ``host.yaml``
     ``source``: where its facts are from; ``given``: parameters of the run; ``uname``: what ``uname -nrvm`` prints;
-    ``began``: seconds since the epoch; ``build_id`` of the kernel; ``mounts``, ``files``, ``packages``, ``programs``,
+    ``began``: seconds since the epoch; ``build_id`` of the kernel; ``mounts``, ``files``, ``packages``,
     ``units``: tables, see :class:`DocumentedHost`; ``answers`` for other commands: ``command`` is how it begins, as it
     would be typed or by its title, beside it ``stdout``, ``stderr``, ``exit_status``.
     ``like``: another folder of documents, below tests/recordings, from which all is taken that is not told here;
@@ -58,7 +58,7 @@ class DocumentedHost(Host):
     """A host that is only a folder of documents; what they do not tell is an error, never an invented answer.
 
     ``mounts``: target source fstype options uuid|- size used available; ``files``: kind size time path [-> link];
-    ``packages``: name version architecture; ``programs``: paths; ``units``: name and properties of ``systemctl show``.
+    ``packages``: name version architecture; ``units``: name and properties of ``systemctl show``.
     """
 
     def __init__(self, folder: Path, root: Path, clock: Clock) -> None:
@@ -96,8 +96,8 @@ class DocumentedHost(Host):
         if program == "date":
             return 0, f"{self.clock.now:.6f}\n".encode(), b""
         known = {"find": self._find, "df": self._df, "findmnt": self._findmnt, "rpm": self._rpm,
-                 "dpkg-query": self._dpkg, "systemctl": self._systemctl, "sh": self._programs}  # fmt: skip
-        if program not in known or (program == "sh" and not shown.startswith("command -v")):
+                 "dpkg-query": self._dpkg, "systemctl": self._systemctl}  # fmt: skip
+        if program not in known:
             raise LookupError(f"{self.name}: the documents have no answer to: {shown}")
         return known[program](command.argv)
 
@@ -180,11 +180,6 @@ class DocumentedHost(Host):
         absent = ["LoadState=not-found", "ActiveState=inactive", "SubState=dead"]
         blocks = ["".join(f"{word}\n" for word in rows.get(name, absent)) for name in argv[argv.index("--") + 1 :]]
         return 0, "\n".join(blocks).encode(), b""
-
-    def _programs(self, argv: tuple[str, ...]) -> tuple[int, bytes, bytes]:
-        paths = {path.rpartition("/")[2]: path for path in str(self.about.get("programs", "")).split()}
-        return 0, "".join(f"{name}\t{paths.get(name, '')}\n" for name in argv[4:]).encode(), b""
-
 
 def about_host(folder: Path) -> dict[str, Any]:
     """What ``host.yaml`` of this folder says, with what it takes from another one."""

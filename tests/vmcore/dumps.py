@@ -6,6 +6,8 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 
+from kdumpkit.vmcore.view import ByteView
+
 PAGE = 4096
 #: DUMP_DH_COMPRESSED_ZLIB, _LZO, _SNAPPY and _ZSTD
 _PACKED = 0x1 | 0x2 | 0x4 | 0x20
@@ -65,6 +67,17 @@ OFFSET(prb_data_ring.data)=8
 SIZE(atomic_long_t)=8
 OFFSET(atomic_long_t.counter)=0
 """
+
+
+class BytesView(ByteView):
+    """Bytes in hand, as a file would be read."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.size_bytes = len(content)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        return self.content[offset : offset + size] if offset >= 0 and size > 0 else b""
 
 
 def ringbuffer(lines: Iterable[tuple[int, bytes]], size_bits: int = 12, count_bits: int = 6) -> dict[int, bytes]:

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore.format import (
+    VmcoreHeader,
     VmcoreKind,
     Wrapper,
     dump_of,
-    parse_header,
-    read_format,
     read_header,
     require_vmcore,
 )
@@ -30,6 +29,15 @@ def write(folder: Path, content: bytes, name: str = "vmcore") -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+def read_format(path: Path) -> VmcoreHeader:
+    with FileView(path) as view:
+        return read_header(view)
+
+
+def header_of(content: bytes) -> VmcoreHeader:
+    return read_header(dumps.BytesView(content))
 
 
 def test_kdump_compressed(tmp_path: Path) -> None:
@@ -52,8 +60,8 @@ def test_flattened_is_read_without_being_unpacked(tmp_path: Path) -> None:
     plain = dumps.kdump(MEMORY)
     header = read_format(write(tmp_path, dumps.flattened(plain)))
     assert (header.kind, header.inner) == (VmcoreKind.FLATTENED, VmcoreKind.KDUMP_COMPRESSED)
-    assert header.kdump == parse_header(plain).kdump
-    assert header.vmcoreinfo == parse_header(plain).vmcoreinfo
+    assert header.kdump == header_of(plain).kdump
+    assert header.vmcoreinfo == header_of(plain).vmcoreinfo
     assert header.flattened_end is not None
     assert header.flattened_end.marked
 
@@ -80,7 +88,7 @@ def test_flattened_of_an_unknown_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("order", "machine"), [(">", b"s390x"), (">", b"ppc64"), ("<", b"aarch64")])
 def test_foreign_architecture(order: str, machine: bytes) -> None:
     info = dumps.VMCOREINFO_HEAD.encode()
-    header = parse_header(dumps.kdump(MEMORY, info, order=order, machine=machine))
+    header = header_of(dumps.kdump(MEMORY, info, order=order, machine=machine))
     assert header.machine == machine.decode()
     assert header.kdump is not None
     assert header.kdump.byte_order == ("big" if order == ">" else "little")
@@ -101,13 +109,13 @@ def test_foreign_architecture(order: str, machine: bytes) -> None:
     ],
 )
 def test_status_bits(status: int, compression: str, incomplete: bool) -> None:
-    kdump = parse_header(dumps.kdump(MEMORY, status=status)).kdump
+    kdump = header_of(dumps.kdump(MEMORY, status=status)).kdump
     assert kdump is not None
     assert (kdump.compression, kdump.incomplete) == (compression, incomplete)
 
 
 def test_old_version_has_no_vmcoreinfo() -> None:
-    header = parse_header(dumps.kdump(MEMORY, version=2))
+    header = header_of(dumps.kdump(MEMORY, version=2))
     assert header.kdump is not None
     assert header.kdump.dump_level == 31
     assert header.kdump.vmcoreinfo_offset is None
@@ -115,21 +123,21 @@ def test_old_version_has_no_vmcoreinfo() -> None:
 
 
 def test_version_from_the_future_is_not_guessed_at() -> None:
-    header = parse_header(dumps.kdump(MEMORY, version=7))
+    header = header_of(dumps.kdump(MEMORY, version=7))
     assert not header.is_vmcore
     assert "version 7" in header.problem
 
 
 @pytest.mark.parametrize(("order", "machine", "name"), [("<", 62, "x86_64"), ("<", 183, "aarch64"), (">", 22, "s390x")])
 def test_elf_core(order: str, machine: int, name: str) -> None:
-    header = parse_header(dumps.elf_core(vmcoreinfo=dumps.VMCOREINFO_HEAD.encode(), machine=machine, order=order))
+    header = header_of(dumps.elf_core(vmcoreinfo=dumps.VMCOREINFO_HEAD.encode(), machine=machine, order=order))
     assert (header.kind, header.machine) == (VmcoreKind.ELF, name)
     assert header.vmcoreinfo is not None
     assert header.vmcoreinfo.build_id == dumps.BUILD_ID
 
 
 def test_elf_core_without_vmcoreinfo() -> None:
-    header = parse_header(dumps.elf_core())
+    header = header_of(dumps.elf_core())
     assert header.is_vmcore
     assert header.vmcoreinfo is None
 
@@ -145,7 +153,7 @@ def test_elf_core_without_vmcoreinfo() -> None:
     ],
 )
 def test_packed(start: bytes, wrapper: Wrapper) -> None:
-    header = parse_header(start)
+    header = header_of(start)
     assert (header.kind, header.wrapper) == (VmcoreKind.WRAPPED, wrapper)
     with pytest.raises(NotAVmcore, match=f"packed by {wrapper}") as caught:
         require_vmcore(header, "dump.gz")
@@ -154,7 +162,7 @@ def test_packed(start: bytes, wrapper: Wrapper) -> None:
 
 @pytest.mark.parametrize("content", [dumps.vmlinux(dumps.BUILD_ID), b"#!/bin/sh\n", b"\0" * 5000, b"K", b"\x7fELF"])
 def test_something_else(content: bytes) -> None:
-    header = parse_header(content)
+    header = header_of(content)
     assert header.kind is VmcoreKind.UNKNOWN
     with pytest.raises(NotAVmcore, match="x is not a dump"):
         require_vmcore(header, "x")
@@ -169,7 +177,7 @@ def test_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [20, 463, 464, 4000])
 def test_cut_within_the_headers(size: int) -> None:
-    header = parse_header(dumps.kdump(MEMORY)[:size])
+    header = header_of(dumps.kdump(MEMORY)[:size])
     assert header.kind is VmcoreKind.KDUMP_COMPRESSED
     assert header.is_vmcore == (size >= 464)
     assert header.vmcoreinfo is None
@@ -206,13 +214,13 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 def test_no_bytes_break_it(noise: bytes, place: int, flat: bool) -> None:
     content = bytearray(dumps.kdump(MEMORY))
     content[place : place + len(noise)] = noise
-    header = parse_header(dumps.flattened(bytes(content)) if flat else bytes(content))
+    header = header_of(dumps.flattened(bytes(content)) if flat else bytes(content))
     assert header.described()
 
 
 @given(st.sampled_from([b"KDUMP   ", b"DISKDUMP", b"makedumpfile\0\0\0\0", b"\x7fELF\x02\x01\x01", b""]), st.binary())
 def test_no_tail_breaks_it(magic: bytes, tail: bytes) -> None:
-    assert parse_header(magic + tail).size_bytes == len(magic + tail)
+    assert header_of(magic + tail).size_bytes == len(magic + tail)
 
 
 def test_kernel_file_systems_are_known_wherever_they_are_mounted(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from kdumpkit.vmcore.in_place import notes_core, open_memory_in_place, open_prog
 from kdumpkit.vmcore.memory import memory_of, open_memory
 from kdumpkit.vmcore.ranged import RangedView
 from kdumpkit.vmcore.remote_dump import open_remote_dump
-from kdumpkit.vmcore.view import BytesView
 from tests.vmcore import dumps
+from tests.vmcore.dumps import BytesView
 
 INFO = (dumps.VMCOREINFO_HEAD + dumps.RINGBUFFER_LAYOUT).encode()
 LINES = [(1_500_000_000 + number * 1000, b"line %d" % number) for number in range(20)]

@@ -19,8 +19,8 @@ from kdumpkit.vmcore import page_codecs
 from kdumpkit.vmcore.format import read_header
 from kdumpkit.vmcore.page_codecs import unpack_page
 from kdumpkit.vmcore.pages import KdumpPages, PageMissing, PhysicalMemory, open_physical
-from kdumpkit.vmcore.view import BytesView
 from tests.vmcore import dumps
+from tests.vmcore.dumps import BytesView
 
 PAGE = dumps.PAGE
 #: frames on both sides of a chunk of the bitmap (32768 frames), some side by side, some alone

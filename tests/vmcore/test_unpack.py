@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import json
 import lzma
 import os
 import shutil
@@ -19,7 +18,7 @@ from kdumpkit.vmcore import unpack as unpack_module
 from kdumpkit.vmcore.completeness import DumpState, read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command
 from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
-from kdumpkit.vmcore.unpack import put_together, unpack, unpack_command
+from kdumpkit.vmcore.unpack import put_together, unpack
 from tests.vmcore import dumps
 
 LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
@@ -195,22 +194,6 @@ def test_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_live_kernel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotAVmcore, match="own running kernel"):
         unpack(Path("/proc/self/mem"), tmp_path / "out")
-
-
-def run(path: Path, out: Path) -> tuple[int, dict[str, object]]:
-    done = subprocess.run(unpack_command(path, out).argv, capture_output=True, check=False, timeout=60)
-    assert b"Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
-def test_as_a_command(tmp_path: Path) -> None:
-    path = tmp_path / "vmcore.gz"
-    path.write_bytes(gzip.compress(FLAT))
-    status, said = run(path, tmp_path / "vmcore")
-    assert (status, said["whole"], said["size_bytes"]) == (0, True, len(FLAT))
-    assert (tmp_path / "vmcore").read_bytes() == FLAT
-    status, said = run(tmp_path / "vmcore", tmp_path / "again")
-    assert (status, said["type"]) == (1, "NotAVmcore")
 
 
 def test_log_of_a_packed_dump(tmp_path: Path) -> None:

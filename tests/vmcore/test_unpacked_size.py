@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from kdumpkit.vmcore.format import WRAPPER_MAGIC, Wrapper
 from kdumpkit.vmcore.unpacked_size import unpacked_bytes
-from kdumpkit.vmcore.view import BytesView, ByteView
+from kdumpkit.vmcore.view import ByteView
+from tests.vmcore.dumps import BytesView
 
 SIZES = (0, 1, 200, 255, 256, 257, 65_791, 65_792, 300_000)
 

@@ -59,10 +59,6 @@ class LoadedModules:
     #: modules of which a file with symbols lies beside vmlinux that is another build's
     other_build: tuple[str, ...] = ()
 
-    @property
-    def tainting(self) -> tuple[LoadedModule, ...]:
-        return tuple(module for module in self.modules if module.taint)
-
 
 def read_loaded_modules(session: DrgnSession) -> LoadedModules:
     """The modules out of an open dump."""

@@ -176,7 +176,7 @@ def test_network(report: CrashReport) -> None:
 
 def test_modules(report: CrashReport) -> None:
     found = answer(report, loaded_modules.SECTION)
-    (ours,) = found.tainting
+    (ours,) = (module for module in found.modules if module.taint)
     assert (ours.name, ours.taint, ours.version, ours.out_of_tree) == ("kdkstuck", "OE", "1.0", True)
     assert all((module.symbols or "").replace("-", "_") == f"{module.name}.ko" for module in found.modules)
 
