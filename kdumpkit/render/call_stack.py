@@ -6,7 +6,7 @@ its words, its weight and its frame as well as by colour, so that it shows in gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.render.text import cut_in_the_middle
@@ -26,8 +26,10 @@ _MARKS = {
 }
 _HERE = ("died here", "stuck here")
 #: columns in characters: number, function, module, place; the tag has what is left
-_NUMBER, _FUNCTION, _MODULE, _PLACE, _ALL = 4, 46, 18, 38, 126
-_FONT_POINTS = 8.3
+_NUMBER, _FUNCTION, _MODULE, _PLACE = 4, 46, 18, 38
+_FONT, _FONT_POINTS = "DejaVu Sans Mono", 8.3
+#: in parts of the picture's width: its margin, and the width of one letter (0.602 em, of 9 inches)
+_LEFT, _ADVANCE = 0.005, 0.0078
 _ROW_IN = 0.19
 
 
@@ -39,17 +41,16 @@ def height_in(data: Mapping[str, Any]) -> float:
 def draw_call_stack(axes: Axes, data: Mapping[str, Any]) -> None:
     """A table of the frames."""
     lines = _lines(data)
-    starts = (0, _NUMBER, _NUMBER + _FUNCTION, _NUMBER + _FUNCTION + _MODULE)
-    axes.set_xlim(0, _ALL)
+    axes.set_xlim(0, 1)
     axes.set_ylim(len(lines) + 0.1, -1.5)
     axes.axis("off")
     place = "source line" if data["source"] == "dump" else "offset"
-    for start, title in zip(starts, ("", "function, innermost first", "module", place), strict=True):
-        axes.text(start + 0.6, -0.75, title, color=_DIM, va="center", fontsize=_FONT_POINTS)
-    axes.plot((0, _ALL), (-0.15, -0.15), color="#8c959f", linewidth=0.8)
+    titles = (" " * _NUMBER + "function, innermost first", "module", place)
+    _write(axes, -0.75, titles, {"color": _DIM})
+    axes.axhline(-0.15, color="#8c959f", linewidth=0.8)
     above = _above(lines)
     for number, row in enumerate(lines):
-        _draw_row(axes, number, row, starts, reported=number < above)
+        _draw_row(axes, number, row, reported=number < above)
 
 
 def _lines(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -67,27 +68,22 @@ def _above(lines: list[Mapping[str, Any]]) -> int:
     return next((number for number, row in enumerate(lines) if row["mark"] in _HERE), 0)
 
 
-def _draw_row(axes: Axes, number: int, row: Mapping[str, Any], starts: tuple[int, ...], reported: bool) -> None:
+def _draw_row(axes: Axes, number: int, row: Mapping[str, Any], reported: bool) -> None:
     middle = number + 0.42
     if "left_out" in row:
-        words = f"… {row['left_out']} frames are not shown"
-        axes.text(starts[1] + 0.6, middle, words, color=_DIM, va="center", fontsize=_FONT_POINTS, style="italic")
+        words = " " * _NUMBER + f"… {row['left_out']} frames are not shown"
+        _write(axes, middle, (words,), {"color": _DIM, "style": "italic"})
         return
     ground, tag_colour, words = _MARKS.get(row["mark"], ("", "", ""))
     here = row["mark"] in _HERE
     if ground:
         axes.axhspan(number - 0.05, number + 0.92, facecolor=ground, edgecolor=tag_colour if here else "none", lw=1.2)
     colour = _FAINT if not row["reliable"] else _DIM if reported and not ground else _INK
-    style: dict[str, Any] = {"va": "center", "family": "DejaVu Sans Mono", "fontsize": _FONT_POINTS, "color": colour}
-    if here:
-        style["weight"] = "bold"
-    if not row["reliable"]:
-        style["style"] = "italic"
-    for start, text in zip(starts, _cells(row), strict=True):
-        axes.text(start + 0.6, middle, text, **style)
+    weight, slant = "bold" if here else "normal", "normal" if row["reliable"] else "italic"
+    _write(axes, middle, _cells(row), {"color": colour, "weight": weight, "style": slant})
     if words:
         axes.text(
-            _ALL - 0.6,
+            1 - _LEFT,
             middle,
             words,
             va="center",
@@ -99,13 +95,20 @@ def _draw_row(axes: Axes, number: int, row: Mapping[str, Any], starts: tuple[int
         )
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
     after = (" (inline)" if row["inline"] else "") + (f" × {row['times']}" if row["times"] > 1 else "")
     before = "" if row["reliable"] else "? "
     room = _FUNCTION - 2 - len(after) - len(before)
     return (
-        str(row["number"]),
-        before + cut_in_the_middle(row["function"], room) + after,
+        f"{row['number']:<{_NUMBER}}{before}{cut_in_the_middle(row['function'], room)}{after}",
         cut_in_the_middle(row["module"] or "", _MODULE - 2),
         cut_in_the_middle(row["place"], _PLACE - 1),
     )
+
+
+def _write(axes: Axes, middle: float, cells: Sequence[str], style: Mapping[str, Any]) -> None:
+    # a blank is drawn too, and an empty text laid out: both take as long as letters
+    for start, cell in zip((0, _NUMBER + _FUNCTION, _NUMBER + _FUNCTION + _MODULE), cells, strict=False):
+        if cell:
+            left = _LEFT + start * _ADVANCE
+            axes.text(left, middle, cell, va="center", family=_FONT, fontsize=_FONT_POINTS, **style)

@@ -66,7 +66,7 @@ def _figures(document: Mapping[str, Any]) -> list[dict[str, str]]:
             from kdumpkit.render.figures import data_digest, draw_png
 
             figure = Figure(kind, str(data["words"]), data)
-            png = base64.b64encode(draw_png(figure)).decode("ascii")
+            png = base64.b64encode(draw_png(figure, with_caption=False)).decode("ascii")
             found.append({"title": title, "png": png, "alt": figure.caption, "digest": data_digest(figure)})
     return found
 

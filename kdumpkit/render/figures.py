@@ -19,8 +19,10 @@ from kdumpkit.runbook.step import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 _BLUE, _ORANGE, _GREEN, _VERMILION, _GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#999999"
+_WIDTH_IN, _CAPTION_LINE_IN, _DPI = 9.0, 0.145, 100
 _GIB = 1 << 30
 _MIB = 1 << 20
 
@@ -31,29 +33,45 @@ def data_digest(figure: Figure) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def draw_png(figure: Figure) -> bytes:
-    """The picture as PNG, its caption below it."""
+def draw_png(figure: Figure, with_caption: bool = True) -> bytes:
+    """The picture as PNG, its caption below it; without, for where the caption stands beside it as text."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    caption = textwrap.wrap(cleaned(figure.caption), 148, max_lines=4, placeholder=" …")
+    lines = textwrap.wrap(cleaned(figure.caption), 148, max_lines=4, placeholder=" …") if with_caption else []
     height = _HEIGHTS[figure.kind]
+    below_in = _CAPTION_LINE_IN * len(lines) + (0.06 if lines else 0.0)
     with (
         warnings.catch_warnings(),
         rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}),
     ):
-        inches = height(figure.data) + 0.15 * len(caption) if callable(height) else height
-        canvas = Canvas(figsize=(9, inches), dpi=100, layout="constrained")
-        FigureCanvasAgg(canvas)
-        axes = canvas.add_subplot()
-        _DRAWN_BY[figure.kind](axes, figure.data)
-        canvas.supxlabel("\n".join(caption), fontsize=8, x=0.01, ha="left")
-        out = io.BytesIO()
         # a host's name for a thing may have letters that the font lacks; the caption in the notebook has them
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        canvas.savefig(out, format="png", metadata={"Software": None})
+        all_in = (height(figure.data) if callable(height) else height) + below_in
+        whole = Canvas(figsize=(_WIDTH_IN, all_in), dpi=_DPI)
+        canvas = FigureCanvasAgg(whole)
+        axes = whole.add_axes((0, 0, 1, 1))
+        _DRAWN_BY[figure.kind](axes, figure.data)
+        axes.set_position(_place(axes, canvas, all_in, below_in))
+        if lines:
+            whole.text(0.01, 0.04 / all_in, "\n".join(lines), fontsize=8, va="bottom")
+        out = io.BytesIO()
+        whole.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
+
+
+def _place(axes: Axes, canvas: FigureCanvasAgg, all_in: float, below_in: float) -> tuple[float, float, float, float]:
+    # a layout that matplotlib finds by itself draws all text twice, and takes as long as the picture
+    left_in = 0.04
+    if axes.axison:
+        numbered = bool(axes.get_ylabel())
+        renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+        labels = [] if numbered else axes.get_yticklabels()
+        widest = max((label.get_window_extent(renderer).width for label in labels), default=0.0)
+        left_in = 0.7 if numbered else 0.16 + widest / _DPI
+    bottom_in = below_in + (0.44 if axes.axison else 0.02)
+    return left_in / _WIDTH_IN, bottom_in / all_in, 1 - (left_in + 0.06) / _WIDTH_IN, 1 - (bottom_in + 0.06) / all_in
 
 
 def _label(text: str) -> str:
@@ -140,12 +158,12 @@ _DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
     labelled_bars.MEMORY: labelled_bars.draw_memory_by_use,
     labelled_bars.COMPOSITION: labelled_bars.draw_dump_composition,
 }
-#: in inches; where it depends on the data, without the caption
+#: in inches, without the caption
 _HEIGHTS: dict[str, float | Callable[[Mapping[str, Any]], float]] = {
-    "memory-map": 2.4,
-    "crash-timeline": 3.0,
-    "dump-space": 2.4,
-    log_timeline.KIND: 3.4,
+    "memory-map": 2.0,
+    "crash-timeline": 2.7,
+    "dump-space": 1.7,
+    log_timeline.KIND: 2.9,
     call_stack.KIND: call_stack.height_in,
     labelled_bars.TASKS: labelled_bars.height_in,
     labelled_bars.MEMORY: labelled_bars.height_in,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from kdumpkit.render.text import cut_in_the_middle
@@ -103,29 +104,27 @@ def _draw_sizes(axes: Axes, bars: Sequence[Bar], whole: str, total: int) -> None
 
 
 def _draw(axes: Axes, bars: Sequence[Bar], axis: str, whole: tuple[str, float, str] | None = None) -> None:
-    longest = max((bar.value for bar in bars), default=0) or 1
+    longest = max([*(bar.value for bar in bars), 0.0 if whole is None else whole[1]], default=0) or 1
+    labels = [cut_in_the_middle(bar.label, _LABEL) for bar in bars]
     first = 0
-    labels = []
     if whole is not None:
         first = 1
         label, value, words = whole
-        longest = max(longest, value)
-        left = 0.0
-        for bar in bars:
-            if bar.part:
-                axes.barh(0, bar.value, left=left, color=bar.colour, height=0.7, edgecolor="white", linewidth=1)
-                left += bar.value
-        axes.text(max(left, value), 0, f" {words}", va="center", color=_INK)
-        labels.append(label)
-    for row, bar in enumerate(bars, first):
-        # what is there at all must be seen
-        width = max(bar.value, longest * 0.003) if bar.value else 0
-        axes.barh(
-            row, width, color=bar.colour, height=0.66, hatch="//" if bar.strong else None, edgecolor="white", lw=0
-        )
-        weight = "bold" if bar.strong else "normal"
-        axes.text(width, row, f" {bar.words}", va="center", color=_INK, weight=weight)
-        labels.append(cut_in_the_middle(bar.label, _LABEL))
+        labels.insert(0, label)
+        parts = [bar for bar in bars if bar.part]
+        ends = list(accumulate(bar.value for bar in parts))
+        begins = [end - bar.value for end, bar in zip(ends, parts, strict=True)]
+        colours = [bar.colour for bar in parts]
+        axes.barh([0] * len(parts), [b.value for b in parts], 0.7, begins, color=colours, edgecolor="white", lw=1)
+        axes.text(max([value, *ends]), 0, f" {words}", va="center", color=_INK)
+    # what is there at all must be seen
+    widths = [max(bar.value, longest * 0.003) if bar.value else 0 for bar in bars]
+    rows = range(first, first + len(bars))
+    drawn = axes.barh(rows, widths, 0.66, color=[bar.colour for bar in bars], edgecolor="white", lw=0)
+    for row, width, bar, patch in zip(rows, widths, bars, drawn, strict=True):
+        if bar.strong:
+            patch.set_hatch("//")
+        axes.text(width, row, f" {bar.words}", va="center", color=_INK, weight="bold" if bar.strong else "normal")
     axes.set_yticks(range(len(labels)), labels)
     for tick, bar in zip(axes.get_yticklabels()[first:], bars, strict=True):
         tick.set_fontweight("bold" if bar.strong else "normal")

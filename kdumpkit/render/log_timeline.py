@@ -23,7 +23,8 @@ def draw_log_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
     """Bars of lines over time, and a labelled line for each report."""
     begin, end, bins = data["begin_s"], data["end_s"], data["bins"]
     width = (end - begin) / len(bins) or 1.0
-    axes.bar([begin + (n + 0.5) * width for n in range(len(bins))], bins, width=width * 0.9, color="#bbbbbb")
+    seen = [(begin + (n + 0.5) * width, lines) for n, lines in enumerate(bins) if lines]
+    axes.bar([time_s for time_s, _ in seen], [lines for _, lines in seen], width=width * 0.9, color="#bbbbbb")
     top = max(bins, default=0) or 1
     marks = data["marks"]
     for row, (time_s, severity, label) in enumerate(marks):

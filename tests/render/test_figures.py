@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from kdumpkit.render.cell import RESULT_MIME, show
 from kdumpkit.render.figures import _DRAWN_BY, data_digest, draw_png
@@ -17,6 +19,13 @@ KINDS = {figure.kind: figure for figure in figures()}
 
 def pixels(png: bytes) -> tuple[int, int, int]:
     """Width, height and how many different rows; raises where it is not a whole PNG."""
+    width, height, raw = unpacked(png)
+    row = width * 4 + 1
+    return width, height, len({raw[n * row : (n + 1) * row] for n in range(height)})
+
+
+def unpacked(png: bytes) -> tuple[int, int, bytes]:
+    """Width, height and the rows as PNG filters them; raises where it is not a whole PNG."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     at, data, kinds = 8, b"", []
     while at < len(png):
@@ -32,7 +41,7 @@ def pixels(png: bytes) -> tuple[int, int, int]:
     raw = zlib.decompress(data)
     row = width * 4 + 1
     assert len(raw) == row * height
-    return width, height, len({raw[n * row : (n + 1) * row] for n in range(height)})
+    return width, height, raw
 
 
 def test_every_kind_that_can_be_drawn_is_tried_here() -> None:
@@ -50,6 +59,25 @@ def test_a_figure_is_drawn_to_the_same_bytes_twice(figure: Figure) -> None:
     # neither a version nor a time is in it
     assert b"tEXt" not in png
     assert b"tIME" not in png
+
+
+LONG = [
+    Figure("dump-space", "c " * 300, {"bars": [["n" * 60, 3 << 30], ["l" * 60, 5]]}),
+    Figure("crash-timeline", "c", {"phases": [["n" * 60, 0.0, 1.0], ["x", 1.0, 900.0]]}),
+    Figure("memory-by-use", "c", {"uses": [{"name": "n" * 60, "size_bytes": 5}], "total_bytes": 5 << 40}),
+    Figure("call-stack", "c", {"source": "log", "rows": [stack_row(0, "W" * 99, place="W" * 99)], "frames": 1}),
+]
+
+
+@pytest.mark.parametrize("figure", [*figures(), *LONG], ids=lambda figure: figure.kind)
+def test_nothing_is_cut_off_at_an_edge(figure: Figure) -> None:
+    with Image.open(io.BytesIO(draw_png(figure))) as picture:
+        grey = picture.convert("L")
+    width, height = grey.size
+    # a marked row of a stack goes from edge to edge
+    wide = [] if figure.kind == "call-stack" else [(0, 0, 2, height), (width - 1, 0, width, height)]
+    for edge in [*wide, (0, 0, width, 1), (0, height - 1, width, height)]:
+        assert grey.crop(edge).getextrema() == (255, 255), edge
 
 
 EMPTY = [
