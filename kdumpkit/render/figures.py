@@ -116,18 +116,11 @@ def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
     longest = max((end for _, _, end in phases), default=0.0) or 1.0
     for row, (_, begin, end) in enumerate(phases):
         axes.barh(row, max(end - begin, longest * 0.003), left=begin, color=colours[row % len(colours)], height=0.6)
-        right = begin + (end - begin) / 2 > longest * 0.6
-        axes.text(
-            begin if right else end,
-            row,
-            f" {end - begin:.1f} s ",
-            va="center",
-            ha="right" if right else "left",
-        )
+        axes.text(end, row, f" {end - begin:.1f} s", va="center")
     axes.set_yticks(range(len(phases)), [_label(name) for name, _, _ in phases])
     axes.invert_yaxis()
     axes.set_xlabel("seconds after the panic was triggered")
-    axes.set_xlim(min([0.0, *(begin for _, begin, _ in phases)]), longest * 1.08)
+    axes.set_xlim(min([0.0, *(begin for _, begin, _ in phases)]), longest * 1.15)
     axes.spines[["top", "right"]].set_visible(False)
 
 
