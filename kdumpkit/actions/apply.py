@@ -176,7 +176,7 @@ def _restores(files: tuple[FileChange, ...], backups: dict[str, str]) -> tuple[C
 
 def _content(host: Host, path: str) -> tuple[bytes | None, int | None]:
     # content and mode; (None, None) where there is no such file
-    state = read_files(host, [path], max_bytes=_MAX_BYTES, as_root=True)[path]
+    state = read_files(host, [path], max_bytes=_MAX_BYTES, as_root=True, modes=True)[path]
     if isinstance(state, FileContent) and not state.truncated:
         return state.data, state.mode
     if isinstance(state, Absent):
@@ -194,7 +194,9 @@ def _content(host: Host, path: str) -> tuple[bytes | None, int | None]:
 def _back_up(host: Host, path: str, directory: str) -> str:
     target = f"{directory}/{path.lstrip('/')}"
     argv = ("sh", "-c", _BACKUP, "sh", path, target)
-    result = host.run(command(*argv, timeout_s=60, as_root=True, title=f"back up {path} below {directory}"))
+    result = host.run(
+        command(*argv, timeout_s=60, as_root=True, title=f"back up {path} below {directory}", inline=True)
+    )
     if result.ok and result.stdout:
         return result.text
     if b"No space left on device" in result.stderr:

@@ -41,7 +41,9 @@ def trigger_panic(host: Host, label: str, consent: Consent) -> CommandResult:
     # one message level below the console's usual threshold is enough to be kept; <4> is a warning
     script = 'printf "<4>%s\\n" "$1" > /dev/kmsg && dmesg | grep -cF -- "$1" && sync'
     argv = ("sh", "-c", script, "sh", line)
-    marked = host.run(command(*argv, timeout_s=120, as_root=True, title=f"write to /dev/kmsg: {line}; sync"))
+    marked = host.run(
+        command(*argv, timeout_s=120, as_root=True, title=f"write to /dev/kmsg: {line}; sync", inline=True)
+    )
     if not marked.ok:
         said = marked.stderr.decode("utf-8", "replace").strip()
         raise NotVerified(

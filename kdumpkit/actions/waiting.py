@@ -101,7 +101,7 @@ def read_boot_sighting(host: Host) -> BootSighting:
     host.expect_return()
     script = f"cat {BOOT_ID} && cat /proc/cmdline && if [ -e /proc/vmcore ]; then echo vmcore; else echo none; fi"
     try:
-        result = host.run(command("sh", "-c", script, timeout_s=5, title="which boot is this")).checked()
+        result = host.run(command("sh", "-c", script, timeout_s=5, title="which boot is this", inline=True)).checked()
     except HostError:
         host.disconnect()
         raise

@@ -16,7 +16,7 @@ _SCRIPT = f"uname -nrvm && {{ cat {PATHS[0]} 2>/dev/null || cat {PATHS[1]}; }}"
 def read_system(host: Host) -> tuple[Uname | Unknown, OsRelease | Unknown]:
     """What runs there, and which distribution it is."""
     # without any os-release the names of the kernel are still an answer
-    command = Command(("sh", "-c", _SCRIPT), timeout_s=20, accepted=(0, 1), title="uname and os-release")
+    command = Command(("sh", "-c", _SCRIPT), timeout_s=20, accepted=(0, 1), title="uname and os-release", inline=True)
     found = answered(host, command, _parse)
     return (found, found) if isinstance(found, Unknown) else found
 

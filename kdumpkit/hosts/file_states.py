@@ -11,7 +11,7 @@ class FileContent:
 
     path: str
     data: bytes
-    #: permission bits; None where the file went away right after it was read
+    #: permission bits; None where they were not asked for, and where the file went away right after it was read
     mode: int | None
     #: the file is longer than ``data``, which holds its first ``max_bytes``
     truncated: bool = False

@@ -93,6 +93,7 @@ def write_file(
             timeout_s=timeout_s,
             as_root=as_root,
             title=f"write {path}",
+            inline=True,
         )
     )
     if not result.ok:
@@ -117,7 +118,9 @@ def remove_file(host: Host, path: str, *, as_root: bool = True) -> bool:
     Raises CommandFailed where it cannot be removed, or one may not look whether it is there.
     """
     checked_path(path)
-    result = host.run(Command(("sh", "-c", _REMOVE_SH, "kdumpkit", path), as_root=as_root, title=f"remove {path}"))
+    result = host.run(
+        Command(("sh", "-c", _REMOVE_SH, "kdumpkit", path), as_root=as_root, title=f"remove {path}", inline=True)
+    )
     word = result.text.strip()
     if result.ok and word in ("removed", "absent"):
         return word == "removed"

@@ -36,10 +36,11 @@ __all__ = [
 ]
 
 # First a frame for each file that says what it is, then the contents of all that can be read, by one `head` that puts a
-# header before each: two programs for any number of files, as programs are slow to start on an emulated host. Sizes in
-# front would not survive a recording in which secrets were masked. Names go to head as /./name, which nothing in a file
-# is by chance. A file is opened only where it is a regular one: opening a device or a pipe can have effects.
-_READ_SH = (
+# header before each: one program (two with modes) for any number of files, as programs are slow to start on an emulated
+# host. Sizes in front would not survive a recording in which secrets were masked. Names go to head as /./name, which
+# nothing in a file is by chance. A file is opened only where it is a regular one: opening others can have effects.
+_STAT_SH = """  stat -L -c '@ mode %a %n' -- "$@" 2>/dev/null\n"""
+_READ_MODES_SH = (
     MISSING_SH
     + r"""
 max=$1; shift; set -f; IFS=
@@ -83,14 +84,14 @@ for path do
   esac
 done
 if [ $# -gt 0 ]; then
-  stat -L -c '@ mode %a %n' -- "$@" 2>/dev/null
-  echo '@ contents'
+@STAT@  echo '@ contents'
   head -v -c "$max" -- "$@"
   printf '\n==> @ end <==\n'
 else echo '@ contents'
 fi
 """
-)
+).replace("@STAT@", _STAT_SH)
+_READ_SH = _READ_MODES_SH.replace(_STAT_SH, "")
 
 _FRAME = re.compile(rb"^@ ([a-z-]+) ?([^\n]*)\n", re.MULTILINE)
 _CONTENTS = b"@ contents\n"
@@ -101,14 +102,14 @@ _BATCH_BYTES = 48_000
 
 
 def read_files(
-    host: Host, paths: Iterable[str], *, max_bytes: int = 1 << 20, as_root: bool = True
+    host: Host, paths: Iterable[str], *, max_bytes: int = 1 << 20, as_root: bool = True, modes: bool = False
 ) -> dict[str, FileState]:
     """The state of every file, by path, read by one command (more only for more than some 1000 paths).
 
     A path with ``*`` is a pattern that the host expands: each match has an entry, in the order of its bytes; a
     pattern without a match has one under its own name. At most ``max_bytes`` of each file are read; files of /proc
     and /sys, which say that they are empty, are read like others. Any bytes survive. A name with a line break in it
-    is not looked at.
+    is not looked at. ``modes``: permission bits are asked for too, by a program more.
 
     Raises what ``Host.run`` raises, and CommandFailed where the host has no working shell.
     """
@@ -118,10 +119,11 @@ def read_files(
     for batch in _batches([path for path in wanted if "\n" not in path]):
         result = host.run(
             Command(
-                ("sh", "-c", _READ_SH, "kdumpkit", str(max_bytes + 1), *batch),
+                ("sh", "-c", _READ_MODES_SH if modes else _READ_SH, "kdumpkit", str(max_bytes + 1), *batch),
                 timeout_s=60.0 + len(batch),
                 as_root=as_root,
                 title=_title(batch),
+                inline=True,
             )
         ).checked()
         states.update(parse_files(result, batch, max_bytes))

@@ -6,6 +6,9 @@ session gives is kept: each command has an empty standard input, leads a process
 that it can be ended with all that it started), and its bytes are its own. Where a command leaves something running
 in its group, the shell is asked for nothing more, for that could still write between the marks of the next one.
 
+A script that is marked ``inline`` is run by a fork of the shell itself, in the group of the login: two programs fewer.
+To end it is to end the login.
+
 Not kept, where the host's /bin/sh is bash: the wording of the shell's own line on a command that a signal ended.
 """
 
@@ -60,6 +63,25 @@ kd_run() {
     exec setsid -- "$@"
   ) </dev/null
   kd_status=$?
+  kd_close
+}
+kd_inline() {
+  kd_last=$1 kd_nonce=$2 kd_script=$3
+  shift 4
+  if [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null; then
+    printf '%s!\\n' "$kd_nonce" >&2
+    return
+  fi
+  (
+    read -r kd_own kd_name kd_state kd_parent kd_group kd_rest </proc/self/stat
+    printf '%s+%s\\n' "$kd_nonce" "$kd_group"
+    printf '%s+%s\\n' "$kd_nonce" "$kd_group" >&2
+    eval "$kd_script"
+  ) </dev/null
+  kd_status=$?
+  kd_close
+}
+kd_close() {
   printf '%s-%s\\n' "$kd_nonce" "$kd_status"
   printf '%s-%s\\n' "$kd_nonce" "$kd_status" >&2
 }
@@ -91,6 +113,8 @@ class RemoteShell:
         self._last_group = ""
         #: nothing is asked of it any more: a command was broken off, or left something running
         self.spoiled = False
+        #: the newest command runs in the login's own group
+        self.inline = False
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[RemoteShell | None]:
@@ -103,11 +127,15 @@ class RemoteShell:
         finally:
             self._lock.release()
 
-    def begin(self, argv: Sequence[str], nonce: str) -> bool:
+    def begin(self, argv: Sequence[str], nonce: str, *, inline: bool = False) -> bool:
         """Write a command's line. False: it does not fit, or nobody reads there any more; nothing was run then."""
+        self.inline = inline and tuple(argv[:2]) == ("sh", "-c") and len(argv) > 2
+        if self.inline:
+            words = ("kd_inline", self._last_group, nonce, argv[2], *(argv[3:] or ("sh",)))
+        else:
+            words = ("kd_run", self._last_group, nonce, *argv)
         # in braces: what a connection that breaks leaves of a line is not a command then
-        words = shlex.join(("kd_run", self._last_group, nonce, *argv))
-        line = f"{{ {words}; }}\n".encode("utf-8", "surrogateescape")
+        line = f"{{ {shlex.join(words)}; }}\n".encode("utf-8", "surrogateescape")
         if not self._knows_functions:
             line = f"kd_wrapper={shlex.quote(WRAPPER)}\n{_FUNCTIONS}".encode() + line
         if len(line) > _LINE_LIMIT_BYTES:
@@ -137,7 +165,7 @@ class RemoteShell:
             complete=lambda: watch.found is not None or (stdout.closed is not None and stderr.closed is not None),
         )
         if stdout.closed is not None and stderr.closed is not None:
-            self._last_group = (stdout.opened or b"").decode()
+            self._last_group = "" if self.inline else (stdout.opened or b"").decode()
             self.spoiled = False
         return ending, watch.found == 1
 

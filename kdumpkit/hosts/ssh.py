@@ -228,12 +228,12 @@ class SshHost(Host):
     ) -> CommandResult | None:
         """The same by the shell that runs there. None: it did not take the command, and nothing was run."""
         started_at, started = time.time(), time.monotonic()
-        if not shell.begin(command.argv, stdout.nonce):
+        if not shell.begin(command.argv, stdout.nonce, inline=command.inline):
             return None
         try:
             ending, refused = shell.follow(stdout, stderr, command.timeout_s)
         except BaseException as error:
-            self._break_off(connection, stdout.opened or stderr.opened)
+            self._break_off(connection, stdout.opened or stderr.opened, inline=shell.inline)
             if isinstance(error, OutputTooLarge):
                 raise self._too_much(command) from error
             raise
@@ -241,7 +241,7 @@ class SshHost(Host):
             return None
         if ending is Ending.DEADLINE:
             stderr.flush()
-            answered = self._break_off(connection, stdout.opened or stderr.opened)
+            answered = self._break_off(connection, stdout.opened or stderr.opened, inline=shell.inline)
             raise self._timeout(command, last_line(bytes(err.data)), stall=False, answered=answered)
         if stdout.closed is None or stderr.closed is None:
             raise self._lost(connection, command, stderr, in_session=False)
@@ -249,12 +249,15 @@ class SshHost(Host):
             command, stdout.closed, bytes(out.data), bytes(err.data), started_at, time.monotonic() - started
         )
 
-    def _break_off(self, connection: Shared, group: bytes | None) -> bool:
+    def _break_off(self, connection: Shared, group: bytes | None, *, inline: bool) -> bool:
         # a line that the shell has not taken yet must not be run when nobody waits for it any more
         if group is None:
             self.disconnect()
             return False
-        return self._end_remote(connection, group, as_root=False)
+        answered = self._end_remote(connection, group, as_root=False)
+        if inline:  # the login's shell was in that group
+            self.disconnect()
+        return answered
 
     def _too_much(self, command: Command) -> HostError:
         return HostError(

@@ -27,7 +27,14 @@ def check_dump_ends(host: Host, path: str, size_bytes: int) -> Finding:
     name = "panic_test.dump_format"
     result = host.run(
         command(
-            "sh", "-c", 'head -c 18 -- "$1"; tail -c 16 -- "$1"', "sh", path, as_root=True, title=f"both ends of {path}"
+            "sh",
+            "-c",
+            'head -c 18 -- "$1"; tail -c 16 -- "$1"',
+            "sh",
+            path,
+            as_root=True,
+            title=f"both ends of {path}",
+            inline=True,
         )
     ).checked()
     start, end = result.stdout[:18], result.stdout[-16:]

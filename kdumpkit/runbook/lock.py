@@ -21,7 +21,7 @@ HOST_LOCK = "/run/kdumpkit.lock"
 # mkdir is atomic on every file system: who makes the folder has the lock. Prints the owner that it finds.
 _TAKE = """
 if mkdir "$1" 2>/dev/null; then printf '%s\\n' "$2" > "$1/owner"; fi
-cat "$1/owner"
+read -r owner < "$1/owner" && printf '%s\\n' "$owner"
 """
 
 
@@ -51,7 +51,7 @@ def lock_on_host(host: Host, run_id: str, owner: str = "") -> None:
     """
     owner = owner or f"run {run_id} from {socket.gethostname()} by {getpass.getuser()}"
     result = host.run(
-        Command(("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=_title(run_id))
+        Command(("sh", "-c", _TAKE, "sh", HOST_LOCK, owner), as_root=True, title=_title(run_id), inline=True)
     ).checked()
     found = result.text.strip()
     if found.split(" from ")[0] != f"run {run_id}":
@@ -73,11 +73,12 @@ def _title(run_id: str) -> str:
 
 def unlock_on_host(host: Host, run_id: str) -> None:
     """Give the lock on the host back if this run has it."""
-    script = 'case "$(cat "$1/owner" 2>/dev/null)" in "$2 "*) rm -r "$1";; esac'
+    script = 'owner=; [ -e "$1/owner" ] && read -r owner < "$1/owner"; case "$owner" in "$2 "*) rm -r "$1";; esac'
     host.run(
         Command(
             ("sh", "-c", script, "sh", HOST_LOCK, f"run {run_id}"),
             as_root=True,
             title=f"give {HOST_LOCK} of run {run_id} back",
+            inline=True,
         )
     )

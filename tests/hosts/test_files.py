@@ -97,7 +97,7 @@ def test_states_are_kept_apart(host: Wrapped, tmp_path: Path) -> None:
     Path(odd).write_bytes(b"o")
     names = ["full", "empty", "link", "dangling", "fifo", "none", "none/below", "full/below"]
     paths = {name: f"{tmp_path}/{name}" for name in names}
-    states = read_files(host, [*paths.values(), str(tmp_path), odd, "/proc/self/status", f"{odd}\n"])
+    states = read_files(host, [*paths.values(), str(tmp_path), odd, "/proc/self/status", f"{odd}\n"], modes=True)
     record = 41 if isinstance(host, Wrapped) else -1
     assert states[paths["full"]] == FileContent(paths["full"], AWKWARD, 0o4640, False, record)
     assert states[paths["empty"]] == FileContent(paths["empty"], b"", 0o600, False, record)

@@ -64,6 +64,68 @@ def test_it_gives_what_a_session_gives(sshd: Sshd, web01: SshHost, shell: Remote
     assert not shell.spoiled
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("sh", "-c", "true"),
+        ("sh", "-c", ":", "sh"),
+        ("sh", "-c", "exit 255"),
+        ("sh", "-c", "if then"),
+        ("sh", "-c", "no-such-program-here"),
+        ("sh", "-c", r"printf '\000\377\r\n~.'; printf '%s' $LC_ALL >&2"),
+        (
+            "sh",
+            "-c",
+            'echo $# "$@" $PATH; pwd; umask; ulimit -n; cat',
+            "name",
+            "one",
+            "a b",
+            "'",
+            '"',
+            "\n",
+            "*",
+            "",
+            "é",
+        ),
+        ("sh", "-c", "f() { echo f \"$1\"; }; trap 'echo over' EXIT; f x; exit 3"),
+        ("sh", "-c", "set -f; IFS=; umask 077; cd /; exec cat /proc/self/comm"),
+        ("sh", "-c", "read -r none < /no/such/file; echo after"),
+        ("true",),
+    ],
+)
+def test_a_script_that_is_run_inline_gives_what_a_session_gives(
+    sshd: Sshd, web01: SshHost, shell: RemoteShell, argv: tuple[str, ...]
+) -> None:
+    before = sessions(sshd)
+    for _ in range(2):  # the first one leaves nothing behind for the second
+        ours = web01.run(Command(argv, inline=True))
+    assert sessions(sshd) == before
+    theirs = web01.run(Command(argv, timeout_s=BY_SESSION_S))
+    assert (ours.exit_status, ours.stdout) == (theirs.exit_status, theirs.stdout)
+    # what a shell puts before its own messages names where it was
+    assert (ours.stderr == b"") == (theirs.stderr == b"")
+    assert not shell.spoiled
+    assert web01.run(command("echo", "next")).text == "next\n"
+
+
+def test_a_script_that_is_run_inline_starts_no_program_of_its_own(web01: SshHost, shell: RemoteShell) -> None:
+    script = "read -r own name state parent rest </proc/self/stat; echo $parent $$"
+    parent, running = web01.run(Command(("sh", "-c", script), inline=True)).text.split()
+    assert parent == running
+
+
+def test_after_a_time_out_of_one_that_is_run_inline_the_login_is_a_new_one(
+    sshd: Sshd, web01: SshHost, shell: RemoteShell, tmp_path: Path
+) -> None:
+    logins = sshd.logins()
+    script = f"sleep 61 & echo $! >{tmp_path}/child; wait"
+    with pytest.raises(CommandTimeout, match="was ended"):
+        web01.run(Command(("sh", "-c", script), timeout_s=0.5, inline=True))
+    assert ended((tmp_path / "child").read_text())
+    assert web01.run(command("echo", "again")).text == "again\n"
+    assert sshd.logins() == logins + 1
+
+
 def test_a_command_leads_its_own_group_and_session(web01: SshHost, shell: RemoteShell) -> None:
     own, group, session = web01.run(command("sh", "-c", "ps -o pid=,pgid=,sid= -p $$")).text.split()
     assert own == group == session
