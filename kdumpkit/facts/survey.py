@@ -50,6 +50,7 @@ from kdumpkit.facts.systemd_unit import SystemdUnits, read_units
 from kdumpkit.facts.uname import Uname, read_uname
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.facts.watchdog import Watchdogs
+from kdumpkit.hosts.ahead import Ahead
 from kdumpkit.hosts.base import Host
 from kdumpkit.hosts.files import FileState, read_files
 
@@ -90,11 +91,29 @@ class Survey:
         self, host: Host, request: SurveyRequest | None = None, *, uname: Uname | None = None, as_root: bool = True
     ) -> None:
         """``uname`` where it was asked for before; it is the same for as long as a kernel runs."""
-        self._host = host
+        self._host = Ahead(host)
         self._known_uname = uname
         self._usage_begun: Callable[[], MemoryUsage | Unknown] | None = None
         self._asked = request or SurveyRequest()
         self._as_root = as_root
+
+    def begin(self, *names: str) -> None:
+        """Have these facts read now, beside each other and whatever is asked first; they are facts with a command.
+
+        Of ``packages``, ``units``, ``files``, ``mounts``, ``guest``, ``surroundings``. One that is never asked for then
+        was read in vain, so these are facts that the stage is about to use.
+        """
+        asked = self._asked
+        readers: dict[str, Callable[[Host], object]] = {
+            "packages": lambda host: asked.read_packages(host, asked.packages),
+            "units": lambda host: read_units(host, asked.units),
+            "files": self._read_tree,
+            "mounts": lambda host: mounts.read_mounts(host, {}),
+            "guest": guest.read_cpu_flags,
+            "surroundings": lambda host: self._read_from(host, SURROUNDINGS_PATHS),
+        }
+        for name in names:
+            self._host.begin_for(readers[name])
 
     @cached_property
     def _all_files(self) -> dict[str, FileState]:
@@ -103,7 +122,10 @@ class Survey:
         return self._read(paths)
 
     def _read(self, paths: tuple[str, ...]) -> dict[str, FileState]:
-        return read_files(self._host, paths, max_bytes=LARGEST_FILE_BYTES, as_root=self._as_root)
+        return self._read_from(self._host, paths)
+
+    def _read_from(self, host: Host, paths: tuple[str, ...]) -> dict[str, FileState]:
+        return read_files(host, paths, max_bytes=LARGEST_FILE_BYTES, as_root=self._as_root)
 
     def _of(self, paths: tuple[str, ...]) -> dict[str, FileState]:
         # those of the files that the paths and patterns stand for; a * matches no /, as in a shell
@@ -223,7 +245,10 @@ class Survey:
 
     @cached_property
     def files(self) -> DirectoryTree | Unknown:
-        return read_directory_tree(self._host, as_root=self._as_root, kernel_names=self._asked.kernel_names)
+        return self._read_tree(self._host)
+
+    def _read_tree(self, host: Host) -> DirectoryTree | Unknown:
+        return read_directory_tree(host, as_root=self._as_root, kernel_names=self._asked.kernel_names)
 
     @cached_property
     def kernels(self) -> InstalledKernels | Unknown:

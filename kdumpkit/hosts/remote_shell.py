@@ -107,6 +107,7 @@ class RemoteShell:
         self.stdout = stdout
         self.stderr = stderr
         self._input = stdin
+        self.nonce = nonce
         self._gone = re.compile(re.escape(nonce.encode()) + rb" gone\n")
         self._lock = threading.Lock()
         self._knows_functions = False

@@ -168,17 +168,13 @@ class SshHost(Host):
         mark = secrets.token_hex(16) if command.as_root and connection.uid != 0 else ""
         nonce = secrets.token_hex(16)
         stdout, stderr = Frame(nonce, out), Frame(nonce, err)
-        shell = connection.shell
-        if (
-            bytes_of is not None
-            and shell is not None
-            and not (mark or stall or command.stdin or command.timeout_s > LONGEST_TIMEOUT_S)
-        ):
-            with shell.lent() as lent:
-                if lent is not None:
-                    result = self._execute_in(lent, connection, command, stdout, stderr, bytes_of, err)
-                    if result is not None:
-                        return result
+        if bytes_of is not None and not (mark or stall or command.stdin or command.timeout_s > LONGEST_TIMEOUT_S):
+            for shell in connection.shells:
+                with shell.lent() as lent:
+                    if lent is not None:
+                        result = self._execute_in(lent, connection, command, stdout, stderr, bytes_of, err)
+                        if result is not None:
+                            return result
         argv = sudo_argv(command.argv, mark) if mark else command.argv
         line = encode_argv(connection.client_argv(framed(argv, nonce)))
         started_at, started = time.time(), time.monotonic()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kdumpkit.errors import ConnectError, LoginRefused
-from kdumpkit.hosts.process import Bounded, Ending, OutputTooLarge, last_line, pump, spawn, stop
+from kdumpkit.hosts.process import Bounded, Ending, OutputTooLarge, kill, last_line, pump, spawn, stop
 from kdumpkit.hosts.remote_shell import HELLO, RemoteShell
 from kdumpkit.hosts.ssh_errors import by_hand, connect_error
 
@@ -44,8 +44,8 @@ class Shared(Protocol):
 
     uid: int
     user: str
-    #: takes commands without a session for each; None where the host or the login cannot have that
-    shell: RemoteShell | None
+    #: they take commands without a session for each, one at a time; none where the host or the login cannot have that
+    shells: list[RemoteShell]
 
     @property
     def alive(self) -> bool: ...
@@ -61,7 +61,7 @@ class Connection:
         """Begin it; :meth:`wait_for_login` waits until it is up."""
         self.uid = -1
         self.user = ""
-        self.shell: RemoteShell | None = None
+        self.shells: list[RemoteShell] = []
         self.nonce = secrets.token_hex(16)
         self._login = login
         self._directory = socket_directory()
@@ -97,9 +97,27 @@ class Connection:
 
     def close(self) -> None:
         """End it; at most a second, whether the host answers or not."""
-        if self.shell is not None:
-            self.shell.spoiled = True
+        for shell in self.shells:
+            shell.spoiled = True
         self._finalizer()
+
+    def add_shell(self) -> None:
+        """Have one more of them run there, by a session of its own; nothing where the host gives none in time."""
+        nonce = secrets.token_hex(16)
+        hello = _Hello(nonce)
+        with contextlib.suppress(OSError, OutputTooLarge):
+            process = spawn([os.fsencode(word) for word in self.client_argv(_hello_line(nonce))], stdin=True)
+            # it ends with the connection: it has no way of its own to the host
+            weakref.finalize(self, _end, process, os.getpid())
+            pump(
+                process,
+                hello,
+                Bounded(1 << 16),
+                timeout_s=self._login.login_timeout_s,
+                complete=lambda: hello.user is not None,
+            )
+            if hello.takes_commands and process.stdin and process.stdout and process.stderr:
+                self.shells.append(RemoteShell(process.stdin, process.stdout, process.stderr, nonce))
 
     def cancel(self) -> None:
         """Make a :meth:`wait_for_login` that another thread is in come to its end."""
@@ -135,7 +153,7 @@ class Connection:
             self.uid, self.user = hello.uid, hello.user
             pipes = self._process.stdin, self._process.stdout, self._process.stderr
             if hello.takes_commands and pipes[0] and pipes[1] and pipes[2]:
-                self.shell = RemoteShell(pipes[0], pipes[1], pipes[2], self.nonce)
+                self.shells.append(RemoteShell(pipes[0], pipes[1], pipes[2], self.nonce))
             return
         said = bytes(self._noise.data) + self._log()
         if ending is Ending.DEADLINE:
@@ -204,8 +222,11 @@ def _master_argv(login: Login, socket: Path, log: Path, nonce: str) -> list[str]
     argv += ["-S", _socket_option(socket)]
     for option in options:
         argv += ["-o", option]
-    hello = "exec " + shlex.join(("/bin/sh", "-c", HELLO, "kdumpkit", nonce))
-    return [*argv, "-T", "-a", "-x", "--", login.destination, hello]
+    return [*argv, "-T", "-a", "-x", "--", login.destination, _hello_line(nonce)]
+
+
+def _hello_line(nonce: str) -> str:
+    return "exec " + shlex.join(("/bin/sh", "-c", HELLO, "kdumpkit", nonce))
 
 
 def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -236,6 +257,11 @@ def _close(process: subprocess.Popen[bytes], directory: Path, owner: int) -> Non
         return  # a fork of ours ends: the connection is not its own
     stop(process, grace_s=0.5)
     _discard(directory)
+
+
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() == owner:
+        kill(process)
 
 
 def _discard(directory: Path) -> None:

@@ -1,8 +1,9 @@
 """One process keeps the logins for a whole run; the processes of its stages borrow them.
 
 The keeper listens on a socket in a folder that only its user may enter. A borrower writes one JSON line a call and
-reads one: ``{"ok": ...}`` or ``{"error": ...}``. With a login comes the running shell, as three pipes, to one borrower
-at a time. The keeper holds the connections' standard inputs, so that they end with it, however it ends.
+reads one: ``{"ok": ...}`` or ``{"error": ...}``. With a login come the shells that run there, two at most, each as
+three pipes, to one borrower at a time: what is begun beside other things has a shell of its own then. The keeper holds
+the connections' standard inputs, so that they end with it, however it ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kdumpkit.hosts.ssh_connection import Connection, Login, client_argv, socket
 from kdumpkit.hosts.ssh_logins import Logins
 
 _LINE_LIMIT_BYTES = 1 << 16
+_PIPES = 3 * 2
 
 
 class LoginKeeper:
@@ -35,6 +37,7 @@ class LoginKeeper:
         self.path = self._folder / "k"
         self._kept: dict[Login, Logins] = {}
         self._lent: set[str] = set()
+        self._grown: set[str] = set()
         self._served: set[socket.socket] = set()
         self._begun: dict[Login, threading.Thread] = {}
         self._refused: dict[Login, ConnectError] = {}
@@ -49,7 +52,7 @@ class LoginKeeper:
 
         def log_in() -> None:
             try:
-                self._logins(login).get()
+                self._add_shell(self._logins(login).get())
             except ConnectError as error:
                 self._refused[login] = error
 
@@ -83,7 +86,7 @@ class LoginKeeper:
             threading.Thread(target=self._serve, args=(borrower,), daemon=True).start()
 
     def _serve(self, borrower: socket.socket) -> None:
-        lent: Connection | None = None
+        lent: list[RemoteShell] = []
         logins: Logins | None = None
         with borrower, contextlib.suppress(OSError, ValueError), borrower.makefile("rb") as calls:
             for line in calls:
@@ -96,7 +99,7 @@ class LoginKeeper:
                 elif logins is None:
                     break
                 elif call["call"] == "get":
-                    answer, pipes, lent = self._get(logins, call["within_s"], lent)
+                    answer, pipes = self._get(logins, call["within_s"], lent)
                 elif call["call"] == "drop":
                     logins.drop()
                 elif call["call"] == "expect_return":
@@ -106,20 +109,14 @@ class LoginKeeper:
                     alive = held is not None and held.nonce == call["nonce"] and not held.ended_within(call["s"])
                     words = held.last_words() if held is not None and not alive else ""
                     answer = {"ok": {"alive": alive, "words": words}}
-                elif call["call"] == "return" and lent is not None and lent.shell is not None:
-                    lent.shell.resume(call["state"])
-                    self._take_back(lent)
-                    lent = None
+                elif call["call"] == "return":
+                    self._take_back(lent, call["states"])
                 socket.send_fds(borrower, [json.dumps(answer).encode() + b"\n"], pipes)
         with self._lock:
             self._served.discard(borrower)
-        if lent is not None and lent.shell is not None:
-            lent.shell.spoiled = True  # its borrower is gone, and what it was at is not known
-            self._take_back(lent)
+        self._take_back(lent, {})  # the borrower is gone, and what its shells were at is not known
 
-    def _get(
-        self, logins: Logins, within_s: float | None, lent: Connection | None
-    ) -> tuple[dict[str, Any], list[int], Connection | None]:
+    def _get(self, logins: Logins, within_s: float | None, lent: list[RemoteShell]) -> tuple[dict[str, Any], list[int]]:
         begun = self._begun.get(logins.login)
         if begun is not None:
             begun.join()
@@ -130,25 +127,42 @@ class LoginKeeper:
             connection = logins.get(within_s)
         except ConnectError as error:
             told = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-            return {"error": told}, [], lent
+            return {"error": told}, []
         about: dict[str, Any] = {
             "socket": str(connection.socket),
             "nonce": connection.nonce,
             "uid": connection.uid,
             "user": connection.user,
-            "state": None,
+            "shells": [],
         }
         pipes: list[int] = []
-        shell = connection.shell
         with self._lock:
-            if shell is not None and not shell.spoiled and connection.nonce not in self._lent:
-                self._lent.add(connection.nonce)
-                about["state"], pipes, lent = shell.state, shell.pipes, connection
-        return {"ok": about}, pipes, lent
+            for shell in connection.shells:
+                if not shell.spoiled and shell.nonce not in self._lent:
+                    self._lent.add(shell.nonce)
+                    lent.append(shell)
+                    about["shells"].append({"nonce": shell.nonce, "state": shell.state})
+                    pipes += shell.pipes
+        self._add_shell(connection)
+        return {"ok": about}, pipes
 
-    def _take_back(self, connection: Connection) -> None:
+    def _add_shell(self, connection: Connection) -> None:
+        # for who comes next: it takes a while, and nobody waits for it
         with self._lock:
-            self._lent.discard(connection.nonce)
+            if not connection.shells or connection.nonce in self._grown:
+                return
+            self._grown.add(connection.nonce)
+        threading.Thread(target=connection.add_shell, daemon=True).start()
+
+    def _take_back(self, lent: list[RemoteShell], states: dict[str, Any]) -> None:
+        with self._lock:
+            for shell in lent:
+                if shell.nonce in states:
+                    shell.resume(states[shell.nonce])
+                else:
+                    shell.spoiled = True
+                self._lent.discard(shell.nonce)
+            lent.clear()
 
 
 class KeptLogins:
@@ -184,11 +198,12 @@ class KeptLogins:
     def close(self) -> None:
         """Give back what was borrowed; the login goes on."""
         connection, self.connection = self.connection, None
-        if connection is not None and connection.shell is not None:
-            if not connection.shell.spoiled:
-                with contextlib.suppress(ConnectError):  # its keeper is gone, and the shell with it
-                    self._call({"call": "return", "state": connection.shell.state})
-            connection.shell.close()
+        if connection is not None:
+            states = {shell.nonce: shell.state for shell in connection.shells if not shell.spoiled}
+            with contextlib.suppress(ConnectError):  # its keeper is gone, and the shells with it
+                self._call({"call": "return", "states": states})
+            for shell in connection.shells:
+                shell.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -210,8 +225,8 @@ class KeptLogins:
 
     def _forget(self) -> None:
         connection, self.connection = self.connection, None
-        if connection is not None and connection.shell is not None:
-            connection.shell.close()
+        for shell in connection.shells if connection is not None else ():
+            shell.close()
 
     def _call(self, call: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
         try:
@@ -234,7 +249,7 @@ class KeptLogins:
 
 def _exchange(with_keeper: socket.socket, call: dict[str, Any]) -> tuple[bytes, list[int]]:
     with_keeper.sendall(json.dumps(call).encode() + b"\n")
-    line, pipes, _, _ = socket.recv_fds(with_keeper, _LINE_LIMIT_BYTES, 3)
+    line, pipes, _, _ = socket.recv_fds(with_keeper, _LINE_LIMIT_BYTES, _PIPES)
     while line and not line.endswith(b"\n"):
         more = with_keeper.recv(_LINE_LIMIT_BYTES)
         line = line + more if more else b""
@@ -247,15 +262,16 @@ class BorrowedConnection:
     def __init__(self, kept: KeptLogins, about: dict[str, Any], pipes: list[int]) -> None:
         self.uid = int(about["uid"])
         self.user = str(about["user"])
-        self.shell: RemoteShell | None = None
+        self.shells: list[RemoteShell] = []
         self._kept = kept
         self._socket = Path(about["socket"])
         self._nonce = str(about["nonce"])
-        if pipes:
-            written, *read = pipes
+        for number, lent in enumerate(about["shells"]):
+            written, *read = pipes[3 * number : 3 * number + 3]
             streams = [os.fdopen(pipe, "rb", buffering=0) for pipe in read]
-            self.shell = RemoteShell(os.fdopen(written, "wb", buffering=0), streams[0], streams[1], self._nonce)
-            self.shell.resume(about["state"])
+            shell = RemoteShell(os.fdopen(written, "wb", buffering=0), streams[0], streams[1], lent["nonce"])
+            shell.resume(lent["state"])
+            self.shells.append(shell)
 
     @property
     def alive(self) -> bool:

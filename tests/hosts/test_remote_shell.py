@@ -24,8 +24,7 @@ def shell(web01: SshHost) -> RemoteShell:
     web01.run(command("true"))
     connection = web01._logins.connection
     assert connection is not None
-    assert connection.shell is not None
-    return connection.shell
+    return connection.shells[0]
 
 
 def sessions(sshd: Sshd) -> int:

@@ -16,6 +16,7 @@ import pytest
 from kdumpkit.command import Command, command
 from kdumpkit.errors import ConnectError, HostKeyChanged, HostLost
 from kdumpkit.hosts.local import LocalHost
+from kdumpkit.hosts.ssh import SshHost
 from kdumpkit.hosts.ssh_keeper import KeptLogins, LoginKeeper
 from kdumpkit.hosts.ssh_logins import Logins
 
@@ -42,16 +43,43 @@ def test_those_who_follow_share_one_login_and_one_shell(sshd: Sshd, keeper: Logi
     assert len(shells) == 1
 
 
-def test_a_second_borrower_at_the_same_time_has_sessions(sshd: Sshd, keeper: LoginKeeper) -> None:
+def test_a_shell_is_lent_to_one_borrower_at_a_time(sshd: Sshd, keeper: LoginKeeper) -> None:
     before = sshd.logins()
-    with sshd.host(keeper=keeper.path) as one, sshd.host(keeper=keeper.path) as two:
-        assert one.run(command("echo", "1")).text == "1\n"
-        assert two.run(command("echo", "2")).text == "2\n"
-        assert one._logins.connection is not None
-        assert one._logins.connection.shell is not None
-        assert two._logins.connection is not None
-        assert two._logins.connection.shell is None
+    with (
+        sshd.host(keeper=keeper.path) as one,
+        sshd.host(keeper=keeper.path) as two,
+        sshd.host(keeper=keeper.path) as no,
+    ):
+        wait_for_second_shell(keeper, one)
+        names: list[str] = []
+        for host in (one, two, no):
+            assert host.run(command("echo", "mine")).text == "mine\n"
+            assert host._logins.connection is not None
+            names += [shell.nonce for shell in host._logins.connection.shells]
+        assert len(names) == len(set(names)) == 2
     assert sshd.logins() - before == 1
+
+
+def test_what_is_begun_beside_other_things_has_a_shell_of_its_own(sshd: Sshd, keeper: LoginKeeper) -> None:
+    with sshd.host(keeper=keeper.path) as host:
+        wait_for_second_shell(keeper, host)
+    with sshd.host(keeper=keeper.path) as host:
+        host.run(command("true"))
+        sessions = (sshd.directory / "log").read_text().count("Starting session")
+        slow = host.begin(command("sh", "-c", "sleep 1; echo slow"))
+        time.sleep(0.2)
+        assert host.run(command("echo", "meanwhile")).text == "meanwhile\n"
+        assert slow().text == "slow\n"
+        assert (sshd.directory / "log").read_text().count("Starting session") == sessions
+
+
+def wait_for_second_shell(keeper: LoginKeeper, host: SshHost) -> None:
+    host.run(command("true"))
+    (kept,) = keeper._kept.values()
+    ends_at = time.monotonic() + 10
+    while kept.connection is None or len(kept.connection.shells) < 2:
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
 
 
 def test_a_borrower_that_dies_in_a_command_leaves_the_login_and_takes_the_shell(
@@ -71,7 +99,10 @@ def test_a_borrower_that_dies_in_a_command_leaves_the_login_and_takes_the_shell(
     with sshd.host(keeper=keeper.path) as host:
         assert host.run(command("echo", "mine")).stdout == b"mine\n"
         assert host._logins.connection is not None
-        assert host._logins.connection.shell is None
+        (kept,) = keeper._kept.values()
+        assert kept.connection is not None
+        assert kept.connection.shells[0].spoiled
+        assert kept.connection.shells[0].nonce not in [shell.nonce for shell in host._logins.connection.shells]
     assert sshd.logins() - before == 1
 
 
@@ -152,6 +183,7 @@ class Night:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.over = threading.Event()
+        self._closed = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -162,13 +194,16 @@ class Night:
             except OSError:
                 return
             self._open.append(near)
-            if self.over.is_set():
+            if self._closed.is_set():
+                near.close()
+            elif self.over.is_set():
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._open.append(far)
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
 
     def close(self) -> None:
+        self._closed.set()
         self._listener.close()
         for side in self._open:
             side.close()
