@@ -105,15 +105,14 @@ class Survey:
         """
         asked = self._asked
         readers: dict[str, Callable[[Host], object]] = {
-            "packages": lambda host: asked.read_packages(host, asked.packages),
-            "units": lambda host: read_units(host, asked.units),
+            "packages": lambda host: asked.packages and asked.read_packages(host, asked.packages),
+            "units": lambda host: asked.units and read_units(host, asked.units),
             "files": self._read_tree,
             "mounts": lambda host: mounts.read_mounts(host, {}),
             "guest": guest.read_cpu_flags,
             "surroundings": lambda host: self._read_from(host, SURROUNDINGS_PATHS),
         }
-        for name in names:
-            self._host.begin_for(readers[name])
+        self._host.begin_for(*(readers[name] for name in names))
 
     @cached_property
     def _all_files(self) -> dict[str, FileState]:

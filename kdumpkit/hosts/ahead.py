@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
@@ -20,21 +20,19 @@ class Ahead(Host):
         self._inner = inner
         self._begun: dict[Command, Callable[[], CommandResult]] = {}
 
-    def begin_for(self, read: Callable[[Host], object]) -> None:
-        """Begin the first command that ``read`` asks of a host, for whoever reads that next."""
-        asked = _FirstCommand(self.name)
-        try:
-            read(asked)
-        except _Enough as found:
-            if found.command not in self._begun:
-                self._begun[found.command] = self._inner.begin(found.command)
+    def begin_for(self, *readers: Callable[[Host], object]) -> None:
+        """Begin the first command that each of them asks of a host, in turn, for whoever reads that next."""
+        found = (_first_command(read, self.name) for read in readers)
+        commands = [command for command in found if command is not None and command not in self._begun]
+        if commands:
+            self._begun.update(zip(commands, self._inner.begin_in_turn(commands), strict=True))
 
     def run(self, command: Command) -> CommandResult:
         begun = self._begun.pop(command, None)
         return self._inner.run(command) if begun is None else begun()
 
-    def begin(self, command: Command) -> Callable[[], CommandResult]:
-        return self._inner.begin(command)
+    def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
+        return self._inner.begin_in_turn(commands)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         return self._inner.fetch(remote, local, progress)
@@ -47,6 +45,14 @@ class Ahead(Host):
 
     def release(self) -> None:
         self._inner.release()
+
+
+def _first_command(read: Callable[[Host], object], name: str) -> Command | None:
+    try:
+        read(_FirstCommand(name))
+    except _Enough as asked:
+        return asked.command
+    return None
 
 
 class _Enough(Exception):

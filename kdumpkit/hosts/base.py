@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +55,11 @@ class Host(ABC):
 
         A host that does one thing after the other, such as a record, runs it when it is asked for the result.
         """
-        return partial(self.run, command)
+        return self.begin_in_turn([command])[0]
+
+    def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
+        """As :meth:`begin`, for several that are run one after the other beside what else is asked."""
+        return [partial(self.run, command) for command in commands]
 
     @abstractmethod
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
@@ -80,15 +84,18 @@ class Host(ABC):
         self.disconnect()
 
 
-def begin_in_thread(run: Callable[[Command], CommandResult], command: Command) -> Callable[[], CommandResult]:
-    """:meth:`Host.begin` for a host whose ``run`` may be called from several threads."""
-    result: Future[CommandResult] = Future()
+def begin_in_thread(
+    run: Callable[[Command], CommandResult], commands: Sequence[Command]
+) -> list[Callable[[], CommandResult]]:
+    """:meth:`Host.begin_in_turn` for a host whose ``run`` may be called from several threads."""
+    results: list[Future[CommandResult]] = [Future() for _ in commands]
 
     def work() -> None:
-        try:
-            result.set_result(run(command))
-        except BaseException as error:
-            result.set_exception(error)
+        for command, result in zip(commands, results, strict=True):
+            try:
+                result.set_result(run(command))
+            except BaseException as error:
+                result.set_exception(error)
 
-    Thread(target=work, daemon=True, name=command.shown()).start()
-    return result.result
+    Thread(target=work, daemon=True, name=", ".join(command.shown() for command in commands)).start()
+    return [result.result for result in results]

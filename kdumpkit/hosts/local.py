@@ -7,7 +7,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -52,9 +52,9 @@ class LocalHost(Host):
         status, stderr = self._execute(command, out, err)
         return CommandResult(command, status, bytes(out.data), stderr, started_at, time.monotonic() - started)
 
-    def begin(self, command: Command) -> Callable[[], CommandResult]:
-        """Run it now, beside whatever else is asked."""
-        return begin_in_thread(self.run, command)
+    def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
+        """Run them now, one after the other, beside whatever else is asked."""
+        return begin_in_thread(self.run, commands)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +25,10 @@ class Recorder(Host):
     def run(self, command: Command) -> CommandResult:
         return self._kept(command, partial(self._inner.run, command), time.time(), time.monotonic())
 
-    def begin(self, command: Command) -> Callable[[], CommandResult]:
+    def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
         """Begun now, and kept when its result is asked for: the order of the record is that of the questions."""
-        return partial(self._kept, command, self._inner.begin(command), time.time(), time.monotonic())
+        begun = zip(commands, self._inner.begin_in_turn(commands), strict=True)
+        return [partial(self._kept, command, ask, time.time(), time.monotonic()) for command, ask in begun]
 
     def _kept(
         self, command: Command, ask: Callable[[], CommandResult], started_at: float, clock: float

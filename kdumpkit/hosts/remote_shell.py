@@ -7,7 +7,7 @@ that it can be ended with all that it started), and its bytes are its own. Where
 in its group, the shell is asked for nothing more, for that could still write between the marks of the next one.
 
 A script that is marked ``inline`` is run by a fork of the shell itself, in the group of the login: two programs fewer.
-To end it is to end the login.
+To end it is to end the login. It may have a little text as its standard input.
 
 Not kept, where the host's /bin/sh is bash: the wording of the shell's own line on a command that a signal ended.
 """
@@ -66,21 +66,22 @@ kd_run() {
   kd_close
 }
 kd_inline() {
-  kd_last=$1 kd_nonce=$2 kd_script=$3
-  shift 4
+  kd_last=$1 kd_nonce=$2 kd_input=$3 kd_script=$4
+  shift 5
   if [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null; then
     printf '%s!\\n' "$kd_nonce" >&2
     return
   fi
-  (
-    read -r kd_own kd_name kd_state kd_parent kd_group kd_rest </proc/self/stat
-    printf '%s+%s\\n' "$kd_nonce" "$kd_group"
-    printf '%s+%s\\n' "$kd_nonce" "$kd_group" >&2
-    eval "$kd_script"
-  ) </dev/null
+  if [ "$kd_input" ]; then printf %s "$kd_input" | kd_inside "$@"; else kd_inside "$@" </dev/null; fi
   kd_status=$?
   kd_close
 }
+kd_inside() (
+  read -r kd_own kd_name kd_state kd_parent kd_group kd_rest </proc/self/stat
+  printf '%s+%s\\n' "$kd_nonce" "$kd_group"
+  printf '%s+%s\\n' "$kd_nonce" "$kd_group" >&2
+  eval "$kd_script"
+)
 kd_close() {
   printf '%s-%s\\n' "$kd_nonce" "$kd_status"
   printf '%s-%s\\n' "$kd_nonce" "$kd_status" >&2
@@ -128,11 +129,14 @@ class RemoteShell:
         finally:
             self._lock.release()
 
-    def begin(self, argv: Sequence[str], nonce: str, *, inline: bool = False) -> bool:
+    def begin(self, argv: Sequence[str], nonce: str, *, inline: bool = False, stdin: bytes = b"") -> bool:
         """Write a command's line. False: it does not fit, or nobody reads there any more; nothing was run then."""
         self.inline = inline and tuple(argv[:2]) == ("sh", "-c") and len(argv) > 2
-        if self.inline:
-            words = ("kd_inline", self._last_group, nonce, argv[2], *(argv[3:] or ("sh",)))
+        if self.inline and b"\0" not in stdin:
+            said = stdin.decode("utf-8", "surrogateescape")
+            words = ("kd_inline", self._last_group, nonce, said, argv[2], *(argv[3:] or ("sh",)))
+        elif stdin:
+            return False
         else:
             words = ("kd_run", self._last_group, nonce, *argv)
         # in braces: what a connection that breaks leaves of a line is not a command then

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -101,9 +101,9 @@ class SshHost(Host):
         out, err = Bounded(self.output_limit_bytes), Bounded(self.output_limit_bytes)
         return self._execute(command, out, err, bytes_of=out)
 
-    def begin(self, command: Command) -> Callable[[], CommandResult]:
-        """Run it now, beside whatever else is asked."""
-        return begin_in_thread(self.run, command)
+    def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
+        """Run them now, one after the other, beside whatever else is asked."""
+        return begin_in_thread(self.run, commands)
 
     def fetch(self, remote: str, local: Path, progress: Progress | None = None) -> Fetched:
         """A verified copy of one file, resumed where an earlier try broke off. See ``hosts.fetch``."""
@@ -168,7 +168,7 @@ class SshHost(Host):
         mark = secrets.token_hex(16) if command.as_root and connection.uid != 0 else ""
         nonce = secrets.token_hex(16)
         stdout, stderr = Frame(nonce, out), Frame(nonce, err)
-        if bytes_of is not None and not (mark or stall or command.stdin or command.timeout_s > LONGEST_TIMEOUT_S):
+        if bytes_of is not None and not (mark or stall or command.timeout_s > LONGEST_TIMEOUT_S):
             for shell in connection.shells:
                 with shell.lent() as lent:
                     if lent is not None:
@@ -224,7 +224,7 @@ class SshHost(Host):
     ) -> CommandResult | None:
         """The same by the shell that runs there. None: it did not take the command, and nothing was run."""
         started_at, started = time.time(), time.monotonic()
-        if not shell.begin(command.argv, stdout.nonce, inline=command.inline):
+        if not shell.begin(command.argv, stdout.nonce, inline=command.inline, stdin=command.stdin):
             return None
         try:
             ending, refused = shell.follow(stdout, stderr, command.timeout_s)

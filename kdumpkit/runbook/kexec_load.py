@@ -22,6 +22,7 @@ from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs
 from kdumpkit.facts.directory_tree import DirectoryTree
 from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import DumpTargetKind
+from kdumpkit.facts.kexec_crash import read_kexec_crash
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
@@ -39,6 +40,7 @@ class KexecLoad(ChangingStage):
 
     @step
     def read_loaded(self) -> StepReport:
+        self.survey.begin("mounts", "files", "units")
         kexec = self.survey.kexec_crash
         loaded = kexec.loaded
         shown = loaded.sentence() if isinstance(loaded, Unknown) else str(int(loaded))
@@ -190,10 +192,12 @@ class KexecLoad(ChangingStage):
             return StepReport(title, conclusion=f"mode is {self.parameters.mode}: the service was left alone")
         name = "service.switch"
         stopped = self.change(title, plan_stop(self.distribution, self._unit(), loaded=self._loaded()), lambda: ())
-        after_stop = self._loaded()
+        self.survey.begin("units")
+        after_stop = self._loaded_now()
         self.session.note("values", {"values": {"loaded_after_stop": after_stop}})
         start = plan_start(self.distribution, self._unit(), loaded=False)
         started = self.change(title, start, lambda: ())
+        self.survey.begin("units")  # for the reading back
         after_start = self._loaded()
         good = not after_stop and after_start
         reason = f"kexec_crash_loaded was {int(after_stop)} after the stop and {int(after_start)} after the start"
@@ -217,6 +221,9 @@ class KexecLoad(ChangingStage):
 
     def _loaded(self) -> bool:
         return self.known(self.survey.kexec_crash.loaded)
+
+    def _loaded_now(self) -> bool:
+        return self.known(read_kexec_crash(self.target).loaded)
 
     def _load_findings(self) -> tuple[Finding, ...]:
         return (check_loaded(self.survey.kexec_crash, unit=self.service_unit),)

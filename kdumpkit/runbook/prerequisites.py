@@ -47,6 +47,7 @@ class Prerequisites(ChangingStage):
     @step
     def identify_host(self) -> StepReport:
         survey = self.survey
+        survey.begin("packages")
         boot, memory, firmware = survey.boot, survey.meminfo, survey.firmware
         facts = [
             ("its own name", self.uname.nodename),
@@ -110,6 +111,7 @@ class Prerequisites(ChangingStage):
 
     @step
     def check_kernels(self) -> StepReport:
+        self.survey.begin("mounts", "guest", "surroundings")
         kernels = self.survey.kernels
         facts: tuple[tuple[str, str], ...] = ()
         if not isinstance(kernels, Unknown):

@@ -107,6 +107,24 @@ def test_a_script_that_is_run_inline_gives_what_a_session_gives(
     assert web01.run(command("echo", "next")).text == "next\n"
 
 
+@pytest.mark.parametrize("text", [b"a line\nand 'half' a \"line\\n $x", b"\xff\xfe\n", b"\n\n", b"-n", b"x" * 20000])
+def test_one_that_is_run_inline_may_have_a_little_input(
+    sshd: Sshd, web01: SshHost, shell: RemoteShell, text: bytes
+) -> None:
+    before = sessions(sshd)
+    result = web01.run(Command(("sh", "-c", "cat; exit 7"), stdin=text, inline=True))
+    assert (result.exit_status, result.stdout) == (7, text)
+    assert sessions(sshd) == before
+
+
+@pytest.mark.parametrize("text", [b"\0", b"x" * 40000])
+def test_other_input_goes_by_a_session(sshd: Sshd, web01: SshHost, shell: RemoteShell, text: bytes) -> None:
+    before = sessions(sshd)
+    assert web01.run(Command(("sh", "-c", "cat"), stdin=text, inline=True)).stdout == text
+    assert sessions(sshd) == before + 1
+    assert not shell.spoiled
+
+
 def test_a_script_that_is_run_inline_starts_no_program_of_its_own(web01: SshHost, shell: RemoteShell) -> None:
     script = "read -r own name state parent rest </proc/self/stat; echo $parent $$"
     parent, running = web01.run(Command(("sh", "-c", script), inline=True)).text.split()
