@@ -77,8 +77,10 @@ def fetch_file(host: Host, stream: Stream, remote: str, local: Path, progress: P
         landed.take_over()
         if landed.size_bytes and not _is_begin_of(host, found, landed):
             landed.restart()
+        # beside the transfer, which keeps one processor of the host busy and its disk hardly at all
+        digest = host.begin(digest_command(found))
         _transfer(host, stream, found, landed)
-        theirs = _remote_digest(host, found)
+        theirs = parse_digest(digest(), host.name, found.path)
         landed.finish()
         ours = landed.digest.hexdigest()
         if ours != theirs or landed.size_bytes != found.size_bytes:
@@ -99,7 +101,13 @@ def look_at(host: Runs, remote: str) -> RemoteFile:
     # as ourselves first: a file that the login may read needs no sudo
     for as_root in (False, True):
         looked = host.run(
-            Command(("sh", "-c", _STAT, "kdumpkit", remote), as_root=as_root, title=f"stat {remote}", timeout_s=30)
+            Command(
+                ("sh", "-c", _STAT, "kdumpkit", remote),
+                as_root=as_root,
+                title=f"stat {remote}",
+                timeout_s=30,
+                inline=True,
+            )
         )
         fields = looked.stdout.split()
         unreadable = looked.exit_status == _UNREADABLE and not as_root
@@ -166,10 +174,6 @@ def _transfer(host: Host, stream: Stream, found: RemoteFile, landed: Part) -> No
             f"{found.path} on {host.name} could not be read to its end: {last_line(result.stderr)}",
             f"on {host.name}: ls -l {found.path}",
         )
-
-
-def _remote_digest(host: Host, found: RemoteFile) -> str:
-    return parse_digest(host.run(digest_command(found)), host.name, found.path)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -6,7 +6,9 @@ import fcntl
 import hashlib
 import os
 import subprocess
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,10 +149,11 @@ def test_file_that_changes_meanwhile_is_not_verified(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(b"the old one")
 
     class Changing(LocalHost):
-        def _stream(self, command: Command, sink: Sink) -> CommandResult:
-            result = super()._stream(command, sink)
+        def begin_in_turn(self, commands: Sequence[Command]) -> list[Callable[[], CommandResult]]:
+            # the digest is done before the transfer begins, which reads something else then
+            done = [self.run(command) for command in commands]
             (tmp_path / "vmcore").write_bytes(b"Y" + DATA[1:])
-            return result
+            return [partial(lambda result: result, result) for result in done]
 
     with pytest.raises(NotVerified, match="differ"):
         Changing().fetch(str(tmp_path / "vmcore"), tmp_path / "copy")
