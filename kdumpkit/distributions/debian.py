@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions import debian_kernels, grub_kernels, kdump_tools_dumps
+from kdumpkit.distributions import debian_kernels, dump_listing, grub_kernels, kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -282,7 +282,7 @@ class Debian(Distribution):
     # Dumps
 
     def dump_listing_command(self, directory: str) -> Command:
-        return kdump_tools_dumps.listing_command(directory)
+        return dump_listing.listing_command(directory)
 
     def parse_dump_listing(self, listing: bytes, directory: str) -> tuple[DumpCandidate, ...]:
         return kdump_tools_dumps.parse_listing(listing, directory)

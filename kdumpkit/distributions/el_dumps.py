@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from kdumpkit.distributions.answers import DumpCandidate, DumpState, ListedFile
-from kdumpkit.distributions.kdump_tools_dumps import parse_files
+from kdumpkit.distributions.answers import DumpCandidate, DumpState
+from kdumpkit.distributions.dump_listing import DumpDirectory, dump_directories, oldest_first, parse_files
 
 _DIRECTORY = re.compile(
     r"(?:(?P<address>.+)-)?(?P<stamp>[0-9]{4}[-.][0-9]{2}[-.][0-9]{2}-[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
@@ -30,23 +30,8 @@ def parse_el_listing(listing: bytes, directory: str) -> tuple[DumpCandidate, ...
 
     A log without a dump is LOG_ONLY: the log is saved first, so the dump itself failed (no room, no memory).
     """
-    root = directory.rstrip("/") + "/"
-    contents: dict[str, list[ListedFile]] = {}
-    directories: dict[str, ListedFile] = {}
-    for file in parse_files(listing):
-        below = file.path.removeprefix(root).split("/")
-        if not file.path.startswith(root) or stamp_of(below[0]) is None:
-            continue
-        if len(below) == 1 and file.kind == "d":
-            directories[below[0]] = file
-        elif len(below) == 2 and file.kind == "f":
-            contents.setdefault(below[0], []).append(file)
-    found = [
-        candidate
-        for name, listed in directories.items()
-        for candidate in _candidates(root + name, stamp_of(name) or "", listed, contents.get(name, ()))
-    ]
-    return tuple(sorted(found, key=lambda dump: (dump.stamp, dump.modified_at, dump.path or "")))
+    found = dump_directories(parse_files(listing), directory, stamp_of)
+    return oldest_first(candidate for folder in found for candidate in _candidates(folder))
 
 
 def stamp_of(name: str) -> str | None:
@@ -63,19 +48,18 @@ def stamp_of(name: str) -> str | None:
     return datetime.fromtimestamp(int(test["seconds"]), UTC).strftime("%Y-%m-%d-%H:%M:%S")
 
 
-def _candidates(path: str, stamp: str, directory: ListedFile, files: Iterable[ListedFile]) -> Iterable[DumpCandidate]:
-    named = {file.path.rsplit("/", 1)[-1]: file for file in files}
-    log = next((named[name] for name in _LOGS if name in named), None)
+def _candidates(folder: DumpDirectory) -> Iterable[DumpCandidate]:
+    stamp = stamp_of(folder.name) or ""
+    log = folder.first(*_LOGS)
     log_path = log.path if log else None
     dumps = 0
     for name in (*_FINISHED, *_INCOMPLETE):
-        file = named.get(name)
+        file = folder.files.get(name)
         if file is None:
             continue
         dumps += 1
         finished = name in _FINISHED and file.size_bytes > 0
         state = DumpState.FINISHED if finished else DumpState.INCOMPLETE
-        yield DumpCandidate(path, stamp, state, file.path, file.size_bytes, file.modified_at, log_path)
+        yield DumpCandidate(folder.path, stamp, state, file.path, file.size_bytes, file.modified_at, log_path)
     if not dumps:
-        state = DumpState.LOG_ONLY if log else DumpState.EMPTY
-        yield DumpCandidate(path, stamp, state, None, 0, (log or directory).modified_at, log_path)
+        yield folder.without_dump(stamp, log)

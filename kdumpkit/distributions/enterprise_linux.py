@@ -14,7 +14,7 @@ from functools import partial
 from typing import ClassVar
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions import el_kernels, el_packages, el_symbols, kdump_tools_dumps
+from kdumpkit.distributions import dump_listing, el_kernels, el_packages, el_symbols
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
     CaptureFiles,
@@ -259,7 +259,7 @@ class EnterpriseLinux(RpmDistribution):
     # Dumps
 
     def dump_listing_command(self, directory: str) -> Command:
-        return kdump_tools_dumps.listing_command(directory)
+        return dump_listing.listing_command(directory)
 
     def parse_dump_listing(self, listing: bytes, directory: str) -> tuple[DumpCandidate, ...]:
         return parse_el_listing(listing, directory)

@@ -10,13 +10,17 @@ directories have a colon in the time and whose README.txt is written at the end 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import DumpCandidate, DumpState, ListedFile
-from kdumpkit.distributions.kdump_tools_dumps import parse_files
-from kdumpkit.errors import ParameterError
+from kdumpkit.distributions.dump_listing import (
+    DumpDirectory,
+    checked_directory,
+    dump_directories,
+    oldest_first,
+    parse_files,
+)
 
 _DIRECTORY = re.compile(r"(?s:.+-)?(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}[-:][0-9]{2})")
 _README = "README.txt"
@@ -69,9 +73,7 @@ def listing_command(directory: str) -> Command:
 
     Exit status 1 is accepted: the directory is absent (before the first dump), or a file went away while it was listed.
     """
-    if not directory.startswith("/") or "\0" in directory:
-        raise ParameterError(f"{directory!r} is not an absolute path", "give the dump directory as /var/crash")
-    argv = ("sh", "-c", _LIST, "sh", directory)
+    argv = ("sh", "-c", _LIST, "sh", checked_directory(directory))
     return Command(argv, timeout_s=60, as_root=True, accepted=(0, 1), title=f"find -H {directory}, and its README.txt")
 
 
@@ -91,23 +93,9 @@ def parse_note(text: str) -> SavedNote:
 
 def parse_listing(listing: bytes, directory: str) -> tuple[DumpCandidate, ...]:
     """The dumps below ``directory``, oldest first by name and then by time of change."""
-    root = directory.rstrip("/") + "/"
     files, notes = _split(listing)
-    directories: dict[str, ListedFile] = {}
-    contents: dict[str, dict[str, ListedFile]] = {}
-    for file in files:
-        below = file.path.removeprefix(root).split("/")
-        if not file.path.startswith(root) or not _DIRECTORY.fullmatch(below[0]):
-            continue
-        if len(below) == 1 and file.kind == "d":
-            directories[below[0]] = file
-        elif len(below) == 2 and file.kind == "f":
-            contents.setdefault(below[0], {})[below[1]] = file
-    found = [
-        _candidate(root + name, listed, contents.get(name, {}), notes.get(f"{root}{name}/{_README}"))
-        for name, listed in directories.items()
-    ]
-    return tuple(sorted(found, key=lambda dump: (dump.stamp.replace(":", "-"), dump.modified_at, dump.directory)))
+    found = dump_directories(files, directory, _DIRECTORY.fullmatch)
+    return oldest_first(_candidate(folder, notes.get(f"{folder.path}/{_README}")) for folder in found)
 
 
 def _split(listing: bytes) -> tuple[tuple[ListedFile, ...], dict[str, SavedNote]]:
@@ -127,21 +115,16 @@ def _split(listing: bytes) -> tuple[tuple[ListedFile, ...], dict[str, SavedNote]
     return parse_files(b"".join(entry + b"\0" for entry in listed)), notes
 
 
-def _candidate(
-    path: str, directory: ListedFile, files: Mapping[str, ListedFile], note: SavedNote | None
-) -> DumpCandidate:
-    matched = _DIRECTORY.fullmatch(path.rsplit("/", 1)[-1])
+def _candidate(folder: DumpDirectory, note: SavedNote | None) -> DumpCandidate:
+    matched = _DIRECTORY.fullmatch(folder.name)
     stamp = matched["stamp"] if matched else ""
-    log = next((files[name] for name in _DMESG if name in files), None)
-    log_path = log.path if log else None
+    log = folder.first(*_DMESG)
     said = note.shown if note is not None else f"there is no {_README}"
-    vmcore = files.get("vmcore")
+    vmcore = folder.files.get("vmcore")
     if vmcore is None:
-        state = DumpState.LOG_ONLY if log else DumpState.EMPTY
-        changed = log.modified_at if log else directory.modified_at
-        return DumpCandidate(path, stamp, state, None, 0, changed, log_path, said)
+        return folder.without_dump(stamp, log, said)
     # without a README.txt nothing says that the dump was saved to its end
     finished = note is not None and note.saved and vmcore.size_bytes > 0
     state = DumpState.FINISHED if finished else DumpState.INCOMPLETE
     size_bytes, changed = vmcore.size_bytes, vmcore.modified_at
-    return DumpCandidate(path, stamp, state, vmcore.path, size_bytes, changed, log_path, said)
+    return DumpCandidate(folder.path, stamp, state, vmcore.path, size_bytes, changed, log.path if log else None, said)

@@ -56,6 +56,37 @@ install_weak_deps=False
 _RPM_MACROS = "%_dbpath /var/lib/rpm\n"
 
 
+#: an imitation says so in its own name
+VARIANT = "VARIANT=\"kdumpkit's lab: Enterprise Linux only in its layout, over Debian's kernel and programs\""
+
+# What the installers of EL 7 and EL 9 write, without crashkernel=; console and time-out are the lab's.
+DEFAULT_GRUB = """\
+GRUB_TIMEOUT=0
+GRUB_DISTRIBUTOR="$(sed 's, release .*$,,g' /etc/system-release)"
+GRUB_DEFAULT=saved
+GRUB_DISABLE_SUBMENU=true
+GRUB_TERMINAL=serial
+GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
+GRUB_CMDLINE_LINUX="console=ttyS0,115200 net.ifnames=0 no_timer_check quiet"
+GRUB_DISABLE_RECOVERY="true"
+"""
+
+
+def kdump_conf(last: str, first: str = "") -> str:
+    """The text of /etc/kdump.conf as its package brings it; releases differ in its ``first`` and ``last`` lines."""
+    return f"""\
+# kdump.conf: where a dump goes and how it is made; see kdump.conf(5)
+#
+{first}#raw /dev/vg/lv_kdump
+#ext4 LABEL=/boot
+#nfs my.server.com:/export/tmp
+#ssh user@my.server.com
+#sshkey /root/.ssh/kdump_id_rsa
+path /var/crash
+core_collector makedumpfile -l --message-level 7 -d 31
+{last}"""
+
+
 def guest_text(name: str) -> str:
     """The text of a program that runs in the guest or while it is built."""
     return (_GUEST / f"{name}.sh").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.distributions.answers import DumpCandidate, DumpState
+from kdumpkit.distributions.dump_listing import listing_command
 from kdumpkit.distributions.el_dumps import parse_el_listing, stamp_of
-from kdumpkit.distributions.kdump_tools_dumps import listing_command
 
 DATED = "127.0.0.1-2026-11-23-05:12:44"
 

@@ -10,7 +10,8 @@ import pytest
 from kdumpkit.checks.finding import Status
 from kdumpkit.command import Command, CommandResult
 from kdumpkit.distributions.answers import DumpState
-from kdumpkit.distributions.kdump_tools_dumps import listing_command, parse_listing
+from kdumpkit.distributions.dump_listing import listing_command
+from kdumpkit.distributions.kdump_tools_dumps import parse_listing
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.runbook.dumps import FLATTENED_END, check_dump_ends
 

@@ -20,44 +20,19 @@ What is the lab's own, beside what ``debian`` and kdumpkit/lab/enterprise_linux.
 
 from __future__ import annotations
 
-from kdumpkit.lab.enterprise_linux import enterprise_linux
+from kdumpkit.lab.enterprise_linux import DEFAULT_GRUB, VARIANT, enterprise_linux, kdump_conf
 
 # Source: /etc/os-release of CentOS 7.9
-_OS_RELEASE = """\
+_OS_RELEASE = f"""\
 NAME="CentOS Linux"
 VERSION="7 (Core)"
 ID="centos"
 ID_LIKE="rhel fedora"
 VERSION_ID="7"
 PRETTY_NAME="CentOS Linux 7 (Core)"
-VARIANT="kdumpkit's lab: Enterprise Linux only in its layout, over Debian's kernel and programs"
+{VARIANT}
 ANSI_COLOR="0;31"
 CPE_NAME="cpe:/o:centos:centos:7"
-"""
-
-# The settings that CentOS 7's installer writes, without crashkernel=auto; console and time-out are the lab's.
-_DEFAULT_GRUB = """\
-GRUB_TIMEOUT=0
-GRUB_DISTRIBUTOR="$(sed 's, release .*$,,g' /etc/system-release)"
-GRUB_DEFAULT=saved
-GRUB_DISABLE_SUBMENU=true
-GRUB_TERMINAL=serial
-GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
-GRUB_CMDLINE_LINUX="console=ttyS0,115200 net.ifnames=0 no_timer_check quiet"
-GRUB_DISABLE_RECOVERY="true"
-"""
-
-_KDUMP_CONF = """\
-# kdump.conf: where a dump goes and how it is made; see kdump.conf(5)
-#
-#raw /dev/vg/lv_kdump
-#ext4 LABEL=/boot
-#nfs my.server.com:/export/tmp
-#ssh user@my.server.com
-#sshkey /root/.ssh/kdump_id_rsa
-path /var/crash
-core_collector makedumpfile -l --message-level 7 -d 31
-#default shell
 """
 
 # Source: the lists of kexec-tools 2.0.15 for x86_64. KEXEC_ARGS is empty there.
@@ -87,7 +62,7 @@ FLAVOUR = enterprise_linux(
     os_release=_OS_RELEASE,
     release_text="CentOS Linux release 7.9.2009 (Core)\n",
     release_file="/etc/centos-release",
-    default_grub=_DEFAULT_GRUB,
-    kdump_conf=_KDUMP_CONF,
+    default_grub=DEFAULT_GRUB,
+    kdump_conf=kdump_conf("#default shell\n"),
     kdump_sysconfig=_KDUMP_SYSCONFIG,
 )

@@ -19,11 +19,11 @@ What is the lab's own, beside what ``el`` names:
 
 from __future__ import annotations
 
-from kdumpkit.lab.enterprise_linux import enterprise_linux
+from kdumpkit.lab.enterprise_linux import DEFAULT_GRUB, VARIANT, enterprise_linux, kdump_conf
 from kdumpkit.lab.recipe import GuestFile
 
 # Source: /etc/os-release of AlmaLinux 9.4
-_OS_RELEASE = """\
+_OS_RELEASE = f"""\
 NAME="AlmaLinux"
 VERSION="9.4 (Seafoam Ocelot)"
 ID="almalinux"
@@ -31,37 +31,10 @@ ID_LIKE="rhel centos fedora"
 VERSION_ID="9.4"
 PLATFORM_ID="platform:el9"
 PRETTY_NAME="AlmaLinux 9.4 (Seafoam Ocelot)"
-VARIANT="kdumpkit's lab: Enterprise Linux only in its layout, over Debian's kernel and programs"
+{VARIANT}
 ANSI_COLOR="0;34"
 LOGO="fedora-logo-icon"
 CPE_NAME="cpe:/o:almalinux:almalinux:9::baseos"
-"""
-
-# The settings that an EL 9 installer writes, without crashkernel=; console and time-out are the lab's.
-_DEFAULT_GRUB = """\
-GRUB_TIMEOUT=0
-GRUB_DISTRIBUTOR="$(sed 's, release .*$,,g' /etc/system-release)"
-GRUB_DEFAULT=saved
-GRUB_DISABLE_SUBMENU=true
-GRUB_TERMINAL=serial
-GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
-GRUB_CMDLINE_LINUX="console=ttyS0,115200 net.ifnames=0 no_timer_check quiet"
-GRUB_DISABLE_RECOVERY="true"
-GRUB_ENABLE_BLSCFG=true
-"""
-
-_KDUMP_CONF = """\
-# kdump.conf: where a dump goes and how it is made; see kdump.conf(5)
-#
-#auto_reset_crashkernel yes
-#raw /dev/vg/lv_kdump
-#ext4 LABEL=/boot
-#nfs my.server.com:/export/tmp
-#ssh user@my.server.com
-#sshkey /root/.ssh/kdump_id_rsa
-path /var/crash
-core_collector makedumpfile -l --message-level 7 -d 31
-#failure_action shell
 """
 
 # Source: gen-kdump-sysconfig.sh of kdump-utils for x86_64
@@ -94,8 +67,8 @@ FLAVOUR = enterprise_linux(
     os_release=_OS_RELEASE,
     release_text="AlmaLinux release 9.4 (Seafoam Ocelot)\n",
     release_file="/etc/almalinux-release",
-    default_grub=_DEFAULT_GRUB,
-    kdump_conf=_KDUMP_CONF,
+    default_grub=DEFAULT_GRUB + "GRUB_ENABLE_BLSCFG=true\n",
+    kdump_conf=kdump_conf("#failure_action shell\n", "#auto_reset_crashkernel yes\n"),
     kdump_sysconfig=_KDUMP_SYSCONFIG,
     programs=("grubby", "kernel-install", "bls-menu", "bls-mkconfig"),
     files=(GuestFile("/etc/sysconfig/kernel", "UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n"),),
