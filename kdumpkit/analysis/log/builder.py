@@ -21,7 +21,13 @@ from kdumpkit.analysis.log.kinds.rule import Role
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.module_list import split_modules
 from kdumpkit.analysis.log.stall_stacks import StallStacks
-from kdumpkit.analysis.log.task_header import TaskHeader, parse_state, parse_task_header, says_kdump_loaded
+from kdumpkit.analysis.log.task_header import (
+    HEADER_FIELDS,
+    NO_HEADER,
+    parse_state,
+    parse_task_header,
+    says_kdump_loaded,
+)
 from kdumpkit.analysis.log.words import (
     HEADER_WORDS,
     NOTES,
@@ -73,7 +79,7 @@ class Builder:
         self.location: Location | None = None
         #: where a WARN says that it stands; used when no register line says
         self.place: Location | None = None
-        self.header = TaskHeader()
+        self.header = NO_HEADER
         self.header_lines = 0
         #: what the first line says of processor and task; of a WARN, it is the same task as in the header
         self.cpu: int | None = None
@@ -127,6 +133,13 @@ class Builder:
 
     # --- the lines after it ---
 
+    def take_register_line(self, text: str, line_number: int, stamp: str) -> None:
+        """Take a line of registers and nothing else, which most lines of a report are."""
+        if len(self.registers) < REGISTER_LIMIT:
+            self.registers.append(text)
+        self.module_lines = False
+        self.last_line, self.last_time, self.gap_lines = line_number, stamp, 0
+
     @property
     def has_stack(self) -> bool:
         return bool(self.frames) or self.location is not None
@@ -149,13 +162,18 @@ class Builder:
             return self._take_other(text, word, line_number)
         self.module_lines = False
         take(self, text, word, line_number)
-        if word in TRACE_ENDS:
-            if self.tracing and self.frames:
-                self._end_trace()
-            if word in ("Allocated", "Freed") and self.traced:
-                # whose memory it was: stacks of other tasks
-                self.sealed = True
         return True
+
+    def _take_trace_end(self, text: str, word: str, line_number: int) -> None:
+        if word == "Modules":
+            self._take_module_list(text, word, line_number)
+        elif word == "Showing":
+            self._take_header(text, word, line_number)
+        if self.tracing and self.frames:
+            self._end_trace()
+        if word in ("Allocated", "Freed") and self.traced:
+            # whose memory it was: stacks of other tasks
+            self.sealed = True
 
     def _take_other(self, text: str, word: str, line_number: int) -> bool:
         if self.tracing and text[:1] == "<":
@@ -263,16 +281,11 @@ class Builder:
         known = self.header
         if known.pid is not None and header.pid is not None and known.pid != header.pid and text.startswith("CPU:"):
             return
-        merged = {
-            name: getattr(known, name) if getattr(known, name) is not None else getattr(header, name)
-            for name in ("cpu", "pid", "comm", "taint", "release", "version")
-        }
-        for name, value in merged.items():
-            if value is not None and getattr(known, name) is None:
-                self.line_numbers.setdefault(
-                    {"taint": "tainted", "release": "kernel_release"}.get(name, name), line_number
-                )
-        self.header = TaskHeader(**merged)
+        merged = header if known is NO_HEADER else known.filled_from(header)
+        for name, field in HEADER_FIELDS:
+            if getattr(merged, name) is not None and getattr(known, name) is None:
+                self.line_numbers.setdefault(field, line_number)
+        self.header = merged
 
     def _take_state(self, text: str, word: str, line_number: int) -> None:
         state = parse_state(text)
@@ -283,9 +296,7 @@ class Builder:
             self.line_numbers["tainted"] = line_number
         if known.release is None:
             self.line_numbers["kernel_release"] = line_number
-        taint = state.taint if known.taint is None else known.taint
-        release, version = known.release or state.release, known.version or state.version
-        self.header = TaskHeader(known.cpu, known.pid, known.comm, taint, release, version)
+        self.header = known.filled_from(state)
 
     def _take_modules(self, text: str) -> None:
         if self.module_text_size < MODULE_TEXT_LIMIT:
@@ -375,7 +386,7 @@ class Builder:
 _Take = Callable[[Builder, str, str, int], None]
 #: by the first word of a line; later entries win
 _TAKEN_BY: dict[str, _Take] = {
-    **dict.fromkeys(TRACE_ENDS | NOTES, Builder._take_note),
+    **dict.fromkeys(NOTES, Builder._take_note),
     **dict.fromkeys(STATE_WORDS, Builder._take_state),
     **dict.fromkeys(HEADER_WORDS, Builder._take_header),
     **dict.fromkeys(TRACE_WORDS, Builder._begin_trace),
@@ -383,7 +394,7 @@ _TAKEN_BY: dict[str, _Take] = {
     **dict.fromkeys(PROGRAM_COUNTERS, Builder._take_program_counter),
     "Hardware": Builder._take_hardware,
     "Workqueue:": Builder._take_workqueue,
-    "Modules": Builder._take_module_list,
     "Failing": Builder._take_failing,
     "Faulting": Builder._take_failing,
+    **dict.fromkeys(TRACE_ENDS, Builder._take_trace_end),
 }

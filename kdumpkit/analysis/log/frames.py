@@ -27,6 +27,11 @@ _FRAME = re.compile(
 COMMON_FRAME = re.compile(
     r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?$"
 )
+#: the same with the stamp and the printk caller in front of it, as a whole line
+COMMON_FRAME_LINE = re.compile(
+    r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? {1,8}"
+    r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?\r?$"
+)
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
 _FROM = re.compile(
     r"(?:\[<[0-9a-f]{0,16}>\] )?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
@@ -69,8 +74,8 @@ def _has_source(text: str) -> bool:
 
 
 def common_frame(match: re.Match[str], line_number: int) -> Frame:
-    """The frame that ``COMMON_FRAME`` found; made only where a report is kept."""
-    guess, symbol, offset, module = match.groups()
+    """The frame that ``COMMON_FRAME`` or its whole line found; made only where a report is kept."""
+    guess, symbol, offset, module = match.groups()[-4:]
     return Frame(symbol, "+" + offset, module, guess is None, line_number)
 
 

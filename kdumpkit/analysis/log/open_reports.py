@@ -12,7 +12,7 @@ from collections import deque
 from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
-from kdumpkit.analysis.log.frames import COMMON_FRAME
+from kdumpkit.analysis.log.frames import COMMON_FRAME, COMMON_FRAME_LINE
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import Message
@@ -30,12 +30,16 @@ _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
 _match_frame = COMMON_FRAME.match
+_match_frame_line = COMMON_FRAME_LINE.match
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
 )
-_RULE_LITERALS = frozenset(literal.decode() for rule in RULES for literal in rule.literals)
-_RULES_BY_LITERAL = tuple((tuple(lit.decode() for lit in rule.literals), rule) for rule in RULES)
+#: each literal with the numbers of the rules that want it
+_RULES_BY_LITERAL = tuple(
+    (literal, tuple(number for number, rule in enumerate(RULES) if literal.encode() in rule.literals))
+    for literal in dict.fromkeys(literal.decode() for rule in RULES for literal in rule.literals)
+)
 _ENDS = ("---[ end trace", "Rebooting in ")
 #: kinds that are followed by die(), even where its line is lost
 _DYING = frozenset(
@@ -51,10 +55,31 @@ class OpenReports:
         #: number of reports so far
         self.order = 0
         self.open: dict[str | None, Builder] = {}
+        #: the report that is open, where there is just one
+        self.sole: Builder | None = None
         self.first: list[Builder] = []
         self.last: deque[Builder] = deque(maxlen=_KEPT_LAST)
 
     # --- messages ---
+
+    def take_frames(self, builder: Builder, lines: list[str], start: int, end: int, line_number: int) -> int:
+        """Take the lines from ``start`` on that are frames of the only report that is open; how many those were.
+
+        ``line_number`` is the number of the line before the first of ``lines``.
+        """
+        caller, index, stamp = builder.caller, start, None
+        while index < end:
+            match = _match_frame_line(lines[index])
+            if match is None or match[2] != caller:
+                break
+            stamp = match[1]
+            index += 1
+            builder.take_frame(match, line_number + index)
+        if stamp is not None:
+            builder.last_line, builder.gap_lines, builder.last_time = line_number + index, 0, stamp
+            if builder.last_line - builder.first_line > _REPORT_LINES:
+                self._close(builder.caller)
+        return index - start
 
     def take(self, message: Message, number: int) -> None:
         """Take a message whose line holds the words of a rule."""
@@ -70,13 +95,13 @@ class OpenReports:
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)
-        present = {literal for literal in _RULE_LITERALS if literal in text}
-        for literals, rule in _RULES_BY_LITERAL:
-            if not present.isdisjoint(literals):
-                match = rule.pattern.search(text)
-                if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
-                    self._trigger(rule, match, message, number)
-                    return
+        wanted = [number for literal, numbers in _RULES_BY_LITERAL if literal in text for number in numbers]
+        for number_of_rule in sorted(set(wanted)) if len(wanted) > 1 else wanted:
+            rule = RULES[number_of_rule]
+            match = rule.pattern.search(text)
+            if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
+                self._trigger(rule, match, message, number)
+                return
         self.feed(text, message.time_s, message.caller, number)
 
     def feed(self, text: str, time_s: float | str | None, caller: str | None, number: int) -> None:
@@ -252,6 +277,7 @@ class OpenReports:
             self._close(next(iter(self.open)))
         self.open.pop(caller, None)
         self.open[caller] = builder
+        self.sole = builder if len(self.open) == 1 else None
         builder.gap_lines = 0
 
     def _close_all(self) -> None:
@@ -260,6 +286,7 @@ class OpenReports:
 
     def _close(self, key: str | None) -> None:
         builder = self.open.pop(key)
+        self.sole = next(iter(self.open.values())) if len(self.open) == 1 else None
         builder.tracing = False
         if not builder.confirmed:
             return

@@ -17,6 +17,7 @@ from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.open_reports import OpenReports
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
+from kdumpkit.analysis.log.words import PLAIN_REGISTERS
 
 _LITERALS = (*RULE_LITERALS, *boots.LITERALS)
 _CHUNK_BYTES = 1 << 16
@@ -24,6 +25,8 @@ _CHUNK_BYTES = 1 << 16
 _BREAK_COLUMNS = (72, 80)
 #: a task header is no longer; bounds the pattern that looks for its end
 _HEADER_LIMIT = 200
+#: a line of registers is no longer
+_REGISTERS_LENGTH = 120
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
@@ -143,11 +146,29 @@ class _Reader:
             number = self.line_number + index
             if number == self.joined:
                 continue
+            sole = reports.sole
+            if sole is not None and sole.tracing and index <= next_hit and not sole.sealed:
+                # a trace is a row of lines that are alike
+                taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), self.line_number)
+                if taken:
+                    index += taken - 1
+                    self.prefixed = True
+                    continue
             if index <= next_hit:
                 # most lines of a report: the common prefix, no message of a rule, nothing that a mail program broke
                 match = match_prefix(line)
                 if match is not None:
                     text = line[match.end() :].strip()
+                    if (
+                        text[:4] in PLAIN_REGISTERS
+                        and sole is not None
+                        and sole.caller == match[2]
+                        and sole.others is None
+                        and not sole.sealed
+                        and len(text) <= _REGISTERS_LENGTH
+                    ):
+                        sole.take_register_line(text, number, match[1])
+                        continue
                     if (
                         text[:3] not in _BREAKABLE_BEGIN
                         or not text.startswith(_BREAKABLE)

@@ -51,6 +51,25 @@ class TaskHeader:
     #: what follows the release: build number, vendor's version
     version: str | None = None
 
+    def filled_from(self, other: TaskHeader) -> TaskHeader:
+        """The same, with what it does not say taken from another."""
+        return TaskHeader(
+            other.cpu if self.cpu is None else self.cpu,
+            other.pid if self.pid is None else self.pid,
+            other.comm if self.comm is None else self.comm,
+            other.taint if self.taint is None else self.taint,
+            other.release if self.release is None else self.release,
+            other.version if self.version is None else self.version,
+        )
+
+
+NO_HEADER = TaskHeader()
+#: what a header says, and under which name of a report its line is kept
+HEADER_FIELDS = (
+    *(("cpu", "cpu"), ("pid", "pid"), ("comm", "comm")),
+    *(("taint", "tainted"), ("release", "kernel_release"), ("version", "version")),
+)
+
 
 def _int(value: str | None) -> int | None:
     return None if value is None else int(value)

@@ -50,7 +50,7 @@ def test_timeline_counts_lines_and_marks_reports() -> None:
     assert data is not None
     assert sum(data["bins"]) == data["lines"] == 68
     assert data["begin_s"] == pytest.approx(-59.500001)
-    assert data["marks"] == [[0.0, "fatal", "BUG: unable to handle page fault for address: ffffa1b2c3d4e5"]]
+    assert data["marks"] == [[0.0, "fatal", "BUG: unable to handle page fault for address: ffffa1b2c3d4e5f6"]]
     assert data["marks_left_out"] == 0
     assert data["words"].startswith(
         "The last 60 s of the log: 68 lines, 1 report of the kernel. 0 is the crash's first"

@@ -15,12 +15,14 @@ __all__ = ["LITERALS", "RULES", "Role", "Rule"]
 #: in the order in which they are tried: what names a cause before die()'s line, what is certain before what is not
 RULES: tuple[Rule, ...] = (*hardware.RULES, *lockups.RULES, *faults.RULES, *reports.RULES)
 
-#: a line that holds none of these opens no report
-LITERALS: tuple[bytes, ...] = tuple(
-    dict.fromkeys(
-        [
-            b"Kernel panic - not syncing",
-            *(lit for rule in RULES for lit in rule.literals),
-        ]
-    )
+#: what the rules' own literals have in common, so that few of them need be looked for
+_SHARED = (b"BUG", b"INFO: ", b"nable to ", b" [#", b"ernel stack ", b"for more than ", b"PANIC")
+
+#: a line that holds none of these opens no report; each literal of a rule holds one of them
+LITERALS: tuple[bytes, ...] = (
+    *_SHARED,
+    b"Kernel panic - not syncing",
+    *dict.fromkeys(
+        literal for rule in RULES for literal in rule.literals if not any(shared in literal for shared in _SHARED)
+    ),
 )

@@ -52,13 +52,13 @@ RULES: tuple[Rule, ...] = (
     ),
     # until 2.6.33
     Rule(
-        (b"RCU detected CPU",),
+        (b"INFO: ",),
         re.compile(r"INFO: RCU detected CPU (?:(?P<cpu>\d{1,6}) stall|stalls:)"),
         "rcu_stall",
         Severity.HANG,
     ),
     Rule(
-        (b"blocked ",),
+        (b"for more than ",),
         re.compile(
             r"\btask (?P<comm>.{1,64}):(?P<pid>\d{1,10})(?: <\w+>)? blocked (?:in I/O wait )?for more than \d+ seconds"
         ),
@@ -66,7 +66,7 @@ RULES: tuple[Rule, ...] = (
         Severity.HANG,
     ),
     Rule(
-        (b"can't die",),
+        (b"for more than ",),
         re.compile(r"\btask (?P<comm>.{1,64}):(?P<pid>\d{1,10}) can't die for more than \d+ seconds"),
         "hung_task",
         Severity.HANG,
