@@ -27,13 +27,15 @@ OF_LOG = {
     "null_deref": ("kdk_read_null", "kdk_set_trigger"),
     "oom_panic": ("__alloc_pages_slowpath.constprop.0", "__alloc_pages"),
     "paging_request": ("kdk_read_unmapped", "kdk_set_trigger"),
+    "rcu_stall": ("kdk_spin", "kthread"),
     "soft_lockup": ("kdk_spin", "kthread"),
+    "spinlock_victim": ("native_queued_spin_lock_slowpath", "_raw_spin_lock"),
     "stack_corruption": ("kdk_smash_stack", None),
     "stack_overflow": ("kdk_recurse", "kdk_recurse"),
     "sysrq": ("sysrq_handle_crash", "__handle_sysrq.cold"),
     "warning": ("kdk_warn", "kdk_set_trigger"),
 }
-STUCK_KINDS = {"hung_task", "soft_lockup"}
+STUCK_KINDS = {"hung_task", "rcu_stall", "soft_lockup", "spinlock_victim"}
 
 
 def fatal(kind: str) -> CrashBlock:
