@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ from kdumpkit.command import Command
 from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
 from kdumpkit.hosts.on_host import OnHost, add_host_options, host_from
 from kdumpkit.vmcore.architecture import foreign_architecture
-from kdumpkit.vmcore.completeness import Completeness, completeness_of, read_completeness
-from kdumpkit.vmcore.format import require_vmcore
+from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of, read_completeness
+from kdumpkit.vmcore.format import VmcoreHeader, read_header, require_vmcore
 from kdumpkit.vmcore.memory import open_program
 from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
 from kdumpkit.vmcore.vmcoreinfo import Vmcoreinfo
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: the same as in crash_report, which imports pydantic; this process does without, it has half a second in all
 FORMAT = "kdumpkit drgn report 1"
+#: what of kdumpkit.vmcore.report's document need not be found out again
+_KNOWN = ("state", "reason", "pages", "pages_there")
 #: of the whole command, for a dump that lies here
 DRGN_TIMEOUT_S = 300.0
 #: over a line of 10 Mbit/s the slowest section takes minutes
@@ -49,14 +52,18 @@ def drgn_report_command(
     python: str = sys.executable,
     timeout_s: float = DRGN_TIMEOUT_S,
     on_host: OnHost | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Command:
     """The command that prints the document. Exit status 1 is accepted: the document then has the error.
 
-    ``on_host``: the dump lies on that host and is read there; None: it lies here.
+    ``on_host``: the dump lies on that host and is read there; None: it lies here. ``known``: what
+    :mod:`kdumpkit.vmcore.report` said of it there, so that its table of pages does not come over once more.
     """
     argv = [python, "-m", "kdumpkit.analysis.drgn_report", str(vmcore)]
     argv += ["--vmlinux", str(vmlinux)] if vmlinux is not None else []
     argv += on_host.arguments() if on_host is not None else ()
+    if known is not None:
+        argv += ["--known", json.dumps({name: known[name] for name in _KNOWN})]
     return Command(tuple(argv), timeout_s=timeout_s, accepted=(0, 1), title=f"drgn report of {vmcore.name}")
 
 
@@ -71,21 +78,26 @@ def read_report(vmcore: Path, vmlinux: Path | None) -> dict[str, Any]:
             raise VmcoreIncomplete(f"{unpacked.reason}; {error.message}", error.hint) from error
 
 
-def read_report_in_place(on_host: OnHost, path: str, vmlinux: Path | None) -> dict[str, Any]:
-    """As :func:`read_report`, of a dump on a host, of which only what is asked for comes here."""
+def read_report_in_place(
+    on_host: OnHost, path: str, vmlinux: Path | None, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """As :func:`read_report`, of a dump on a host, of which only what is asked for comes here.
+
+    ``known`` is what :func:`kdumpkit.vmcore.report.describe_in_place` said of it; None: it is looked at again.
+    """
     # most dumps lie here, and what talks to hosts takes a while to import
     from kdumpkit.vmcore.in_place import open_program_in_place
     from kdumpkit.vmcore.remote_dump import open_remote_dump
 
     name = path.rsplit("/", 1)[-1]
     with open_remote_dump(on_host.connect, path) as view:
-        found = completeness_of(view, name)
+        found = completeness_of(view, name) if known is None else _known_completeness(known, read_header(view))
         info = _require_vmcoreinfo(found, name)
         symbols = None if vmlinux is None else check_symbols(info, vmlinux)
         document = _headers(found, info, symbols, name)
         document["dump"]["unpacked"] = None
         return document | read_sections(
-            lambda: open_session(lambda: open_program_in_place(view, found, name), info, vmlinux),
+            lambda: open_session(lambda: open_program_in_place(view, found.header, name), info, vmlinux),
             SECTIONS,
             (Path(path), vmlinux),
             IN_PLACE_TIMEOUT_S,
@@ -104,6 +116,12 @@ def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -
         return document | read_sections(
             lambda: open_session(lambda: open_program(dump, found), info, vmlinux), SECTIONS, (dump, vmlinux)
         )
+
+
+def _known_completeness(known: Mapping[str, Any], header: VmcoreHeader) -> Completeness:
+    return Completeness(
+        DumpState(known["state"]), known["reason"], header.size_bytes, header, known["pages"], known["pages_there"]
+    )
 
 
 def _require_vmcoreinfo(found: Completeness, name: str) -> Vmcoreinfo:
@@ -161,6 +179,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("vmcore", type=Path)
     parser.add_argument("--vmlinux", type=Path, help="unpacked kernel with debug symbols; its build id is compared")
     add_host_options(parser)
+    parser.add_argument("--known", type=json.loads, help="with --on: what kdumpkit.vmcore.report said of the dump")
     options = parser.parse_args(arguments)
     host = host_from(options)
     status = 0
@@ -168,7 +187,7 @@ def main(arguments: list[str]) -> int:
         if host is None:
             document = read_report(options.vmcore, options.vmlinux)
         else:
-            document = read_report_in_place(host, str(options.vmcore), options.vmlinux)
+            document = read_report_in_place(host, str(options.vmcore), options.vmlinux, options.known)
     except KdumpkitError as error:
         status = error.exit_status
         said = {"type": type(error).__name__, "message": error.message, "hint": error.hint}

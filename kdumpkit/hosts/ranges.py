@@ -1,7 +1,7 @@
 """Parts of a file on a host, read where it lies: one small program there answers for as long as it is asked.
 
-A session, and sudo where it takes that, is paid for once; each range costs the host one ``dd``. Lost connections are
-made anew, as long as the file is the same that it was.
+A session, and sudo where it takes that, is paid for once; a range then costs a seek where the host has perl or Python,
+and one ``dd`` elsewhere. Lost connections are made anew, as long as the file is the same that it was.
 """
 
 from __future__ import annotations
@@ -20,41 +20,15 @@ from kdumpkit.errors import CommandFailed, CommandTimeout, HostError, HostLost, 
 from kdumpkit.hosts.base import Runs
 from kdumpkit.hosts.fetch import RemoteFile, look_at
 from kdumpkit.hosts.process import last_line, stop
+from kdumpkit.hosts.range_programs import NEITHER, index_argv, serve_argv
 
 #: longest silence that is still waited for, in seconds
 STALL_TIMEOUT_S = 60.0
 #: before each new try after a loss, in seconds
 _PAUSES_S = (1.0, 10.0)
 _READ_BYTES = 1 << 18
-#: GNU dd since 8.20 (2012), and that of uutils, take bytes for skip and count and can be told to be silent
-_SERVE = (
-    'n=$1 f=$2; printf "%s\\n" "$n"; while read -r o c; do '
-    'dd if="$f" bs=262144 iflag=skip_bytes,count_bytes skip="$o" count="$c" status=none; '
-    'printf "%s\\n" "$n"; done'
-)
 #: of one answer: 16 bytes each
 _INDEX_SEGMENTS = 1 << 20
-_PERL = (
-    "open(F,'<',$ARGV[0]) or die \"$!\\n\"; binmode(F); binmode(STDOUT); $p=$ARGV[1]; for (1..$ARGV[2]) {"
-    " sysseek(F,$p,0); $n=sysread(F,$h,16); last unless defined $n and $n==16; print $h;"
-    " ($a,$s)=unpack('q>q>',$h); last if $a<0 or $s<=0; $p+=16+$s }"
-)
-_PYTHON = (
-    "import os,struct,sys; f=os.open(sys.argv[1],os.O_RDONLY); p=int(sys.argv[2])\n"
-    "for _ in range(int(sys.argv[3])):\n"
-    " os.lseek(f,p,0); h=os.read(f,16)\n"
-    " if len(h)<16: break\n"
-    " getattr(sys.stdout,'buffer',sys.stdout).write(h); a,s=struct.unpack('>qq',h)\n"
-    " if a<0 or s<=0: break\n"
-    " p+=16+s\n"
-)
-# perl is on every Debian, Python on every Red Hat; $1 and $2 are the two programs
-_INDEX = (
-    'if command -v perl >/dev/null; then exec perl -e "$1" -- "$3" "$4" "$5"; fi; '
-    "for p in python3 /usr/libexec/platform-python python; do "
-    'if command -v "$p" >/dev/null; then exec "$p" -c "$2" "$3" "$4" "$5"; fi; done; exit 69'
-)
-_NEITHER = 69
 
 
 class TalkingHost(Runs, Protocol):
@@ -115,17 +89,17 @@ class RemoteRanges:
             answer = self._index(place) or b""
 
     def _index(self, place: int) -> bytes | None:
-        argv = ("sh", "-c", _INDEX, "kdumpkit", _PERL, _PYTHON, self.found.path, str(place), str(_INDEX_SEGMENTS))
+        argv = index_argv(self.found.path, place, _INDEX_SEGMENTS)
         # on a disk that turns, the whole file goes by
         command = Command(
             argv,
             timeout_s=120 + self.size_bytes / 20_000_000,
             as_root=self.found.as_root,
-            accepted=(0, _NEITHER),
+            accepted=(0, NEITHER),
             title=f"segments of {self.found.path}",
         )
         result = self._our_host().run(command).checked()
-        return None if result.exit_status == _NEITHER else result.stdout
+        return None if result.exit_status == NEITHER else result.stdout
 
     def close(self) -> None:
         """End the program there, and the connection."""
@@ -173,7 +147,7 @@ class _Server:
         self._name, self._path = host.name, found.path
         self._mark = secrets.token_hex(16).encode() + b"\n"
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the program
-        argv = ("/bin/sh", "-c", _SERVE, "kdumpkit", self._mark.decode().strip(), found.path)
+        argv = serve_argv(self._mark.decode().strip(), found.path)
         self._process = host.talk(Command(argv, as_root=found.as_root), self._said)
         self._held = bytearray()
         try:

@@ -216,7 +216,14 @@ class Analysis(Stage):
             self._begin_crash(Path(path), Path(str(vmlinux)))
         timeout_s = DRGN_TIMEOUT_S if there is None else IN_PLACE_TIMEOUT_S
         result = self.session.here.run(
-            drgn_report_command(Path(path), Path(str(vmlinux)), "python", timeout_s, on_host=there)
+            drgn_report_command(
+                Path(path),
+                Path(str(vmlinux)),
+                "python",
+                timeout_s,
+                on_host=there,
+                known=self._vmcore() if there is not None else None,
+            )
         )
         try:
             report = parse_drgn_report(result.stdout)

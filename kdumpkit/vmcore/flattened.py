@@ -8,10 +8,13 @@ Source: makedumpfile 1.7.2, makedumpfile.h (struct makedumpfile_header, makedump
 
 from __future__ import annotations
 
+import heapq
 import struct
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
 from kdumpkit.errors import NotAVmcore
@@ -22,11 +25,15 @@ HEADER_BYTES = 4096
 _TYPE_FLAT = 1
 _SEGMENT = struct.Struct(">qq")
 _END = -1
-#: 32 bytes of index each; makedumpfile's segments are about 30 kB, so this is a dump of some 500 GB
+#: 24 bytes of index each; makedumpfile's segments are about 30 kB, so this is a dump of some 500 GB
 _MOST_SEGMENTS = 16_000_000
 #: no segment of makedumpfile's is longer than its write cache (4 MiB); far beyond that it is damage
 _LONGEST_SEGMENT = 1 << 31
 _PIECE_BYTES = 4 << 20
+#: a page lies in one segment, or over the bounds of two
+_MANY = 4
+#: sorted at a time: a number that Python sorts takes some 100 bytes
+_SORTED_SEGMENTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,18 @@ class FlattenedView(ByteView):
                 f"the flattened header says type {kind}, version {version}; only type 1, version 1 is known",
                 "put it together with the makedumpfile that wrote it: makedumpfile -R out < in",
             )
-        starts, sizes, places = array("q"), array("q"), array("q")
+        starts, sizes, places = array("q"), array("I"), array("q")
         self.end = _read_index(outer, starts, sizes, places)
-        order = sorted(range(len(starts)), key=starts.__getitem__)
-        self._order = array("q", order)
-        self._starts = array("q", (starts[number] for number in order))
-        self._sizes = array("q", (sizes[number] for number in order))
-        self._places = array("q", (places[number] for number in order))
         self._longest = max(sizes, default=0)
         self.size_bytes = max((start + size for start, size in zip(starts, sizes, strict=True)), default=0)
+        order = array("I", _in_order_of(starts))
+        self._order = order
+        # one after the other, so that no more than one of them is there twice
+        self._starts = array("q", map(starts.__getitem__, order))
+        del starts
+        self._sizes = array("I", map(sizes.__getitem__, order))
+        del sizes
+        self._places = array("q", map(places.__getitem__, order))
 
     def read_at(self, offset: int, size: int) -> bytes:
         if offset < 0 or size <= 0 or offset >= self.size_bytes:
@@ -79,12 +89,17 @@ class FlattenedView(ByteView):
         touching = [n for n in range(first, last) if self._starts[n] + self._sizes[n] > offset]
         # in the order of the file, so that what was written later wins
         touching.sort(key=self._order.__getitem__)
-        out = bytearray(size)
+        begins, ranges = [], []
         for number in touching:
             start, length = self._starts[number], self._sizes[number]
             begin, stop = max(start, offset), min(start + length, offset + size)
-            part = self._outer.read_at(self._places[number] + begin - start, stop - begin)
-            out[begin - offset : begin - offset + len(part)] = part
+            begins.append(begin - offset)
+            ranges.append((self._places[number] + begin - start, stop - begin))
+        # makedumpfile puts some page descriptors after each 64 kB of pages: many short runs are one table
+        read = self._outer.read_many if len(ranges) > _MANY else partial(ByteView.read_many, self._outer)
+        out = bytearray(size)
+        for begin, part in zip(begins, read(ranges), strict=True):
+            out[begin : begin + len(part)] = part
         return bytes(out)
 
     def put_together(self, target: IO[bytes]) -> None:
@@ -107,6 +122,15 @@ def open_inside(view: ByteView) -> FlattenedView:
     if not isinstance(view.inside, FlattenedView):
         view.inside = FlattenedView(view)
     return view.inside
+
+
+def _in_order_of(starts: array[int]) -> Iterable[int]:
+    """The numbers of the segments by where they belong; those for one place in the order of the file."""
+    pieces = [
+        array("I", sorted(range(first, min(first + _SORTED_SEGMENTS, len(starts))), key=starts.__getitem__))
+        for first in range(0, len(starts), _SORTED_SEGMENTS)
+    ]
+    return pieces[0] if len(pieces) == 1 else heapq.merge(*pieces, key=starts.__getitem__)
 
 
 def _read_index(outer: ByteView, starts: array[int], sizes: array[int], places: array[int]) -> FlattenedEnd:

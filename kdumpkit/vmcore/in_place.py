@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kdumpkit.errors import HostError, NotAVmcore, VmcoreError, VmcoreIncomplete
+from kdumpkit.errors import HostError, NotAVmcore, VmcoreError
 from kdumpkit.hosts.ranges import TalkingHost
 from kdumpkit.vmcore import elf
-from kdumpkit.vmcore.completeness import Completeness, completeness_of
-from kdumpkit.vmcore.format import VmcoreHeader, dump_of, require_vmcore
+from kdumpkit.vmcore.format import VmcoreHeader, dump_of, read_header, require_vmcore
 from kdumpkit.vmcore.memory import DumpMemory, memory_of
 from kdumpkit.vmcore.pages import open_physical
 from kdumpkit.vmcore.remote_dump import open_remote_dump
@@ -31,16 +30,13 @@ _MOST_NOTE_BYTES = 64 << 20
 _ALL_MEMORY_BYTES = (1 << 64) - 1
 
 
-def open_program_in_place(view: ByteView, found: Completeness, name: str) -> drgn.Program:
+def open_program_in_place(view: ByteView, header: VmcoreHeader, name: str) -> drgn.Program:
     """A saved dump as drgn sees it, with no symbols loaded, read through ``view`` alone.
 
-    ``found`` is what :func:`~kdumpkit.vmcore.completeness.completeness_of` said of it. Raises NotAVmcore where it is no
-    dump that can be read, VmcoreIncomplete where no page of it is there, VmcoreError where drgn refuses it.
+    ``header`` is what :func:`~kdumpkit.vmcore.format.read_header` said of it. Raises NotAVmcore where it is no dump
+    that can be read, and VmcoreError where drgn refuses it. Of a dump that is cut off, what is there can be read.
     """
-    header = found.header
     require_vmcore(header, name)
-    if header.kdump is not None and not found.pages_there:
-        raise VmcoreIncomplete(found.reason, "look on the host for a full disk: df -h")
     if header.vmcoreinfo is None:
         raise NotAVmcore(
             f"{name} holds no VMCOREINFO, so its kernel's memory cannot be found in it",
@@ -82,9 +78,9 @@ def open_memory_in_place(connect: Callable[[], TalkingHost], path: str) -> Itera
     """VMCOREINFO and memory of a dump on a host; see open_program_in_place and open_remote_dump for what they raise."""
     name = path.rsplit("/", 1)[-1]
     with open_remote_dump(connect, path) as view:
-        found = completeness_of(view, name)
-        program = open_program_in_place(view, found, name)
-        yield found.header.vmcoreinfo or Vmcoreinfo(), memory_of(program)
+        # not whether it is whole: that would take its whole table of pages
+        header = read_header(view)
+        yield header.vmcoreinfo or Vmcoreinfo(), memory_of(open_program_in_place(view, header, name))
 
 
 def notes_core(dump: ByteView, header: VmcoreHeader) -> bytes:

@@ -17,6 +17,8 @@ BLOCK_BYTES = 128 << 10
 CACHE_BYTES = 64 << 20
 #: so much is asked for at a time
 _PIECE_BYTES = 8 << 20
+#: in one question: their offsets and sizes fit into a pipe, which must not fill up while we write
+_MOST_RANGES = 1000
 
 
 class RangedView(ByteView):
@@ -60,6 +62,25 @@ class RangedView(ByteView):
             offset = stop
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """What is not here comes as it is asked for, not in blocks, and is not kept: such tables are read once."""
+        found: list[bytes] = []
+        for first in range(0, len(ranges), _MOST_RANGES):
+            found += self._read_many(ranges[first : first + _MOST_RANGES])
+        return found
+
+    def _read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        clipped = [(offset, min(size, self.size_bytes - offset)) if offset >= 0 else (0, 0) for offset, size in ranges]
+        missing = [pair for pair in clipped if pair[1] > 0 and not self._in_blocks(*pair)]
+        answers = iter(self._ask_for(missing) if missing else ())
+        asked = set(missing)
+        return [b"" if pair[1] <= 0 else next(answers) if pair in asked else self.read_at(*pair) for pair in clipped]
+
+    def _in_blocks(self, offset: int, size: int) -> bool:
+        # what is longer than a block may as well be kept
+        first, last = offset // self._block_bytes, (offset + size - 1) // self._block_bytes
+        return size > self._block_bytes or all(number in self._blocks for number in range(first, last + 1))
+
     def segment_headers(self) -> Iterator[bytes] | None:
         return None if self._segment_headers is None else self._segment_headers()
 
@@ -84,8 +105,6 @@ class RangedView(ByteView):
         return b"".join(found[number] for number in numbers)[start - first : stop - first]
 
     def _ask(self, missing: Sequence[int]) -> dict[int, bytes]:
-        if self.failure is not None:
-            raise self.failure
         runs: list[list[int]] = []
         for number in missing:
             if runs and runs[-1][-1] == number - 1:
@@ -94,6 +113,16 @@ class RangedView(ByteView):
                 runs.append([number])
         block = self._block_bytes
         ranges = [(run[0] * block, min((run[-1] + 1) * block, self.size_bytes) - run[0] * block) for run in runs]
+        answers = self._ask_for(ranges)
+        return {
+            number: answer[place * block : (place + 1) * block]
+            for run, answer in zip(runs, answers, strict=True)
+            for place, number in enumerate(run)
+        }
+
+    def _ask_for(self, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        if self.failure is not None:
+            raise self.failure
         try:
             answers = self._read_ranges(ranges)
             for (offset, length), answer in zip(ranges, answers, strict=True):
@@ -103,8 +132,4 @@ class RangedView(ByteView):
             self.failure = error
             raise
         self.read_bytes += sum(len(answer) for answer in answers)
-        return {
-            number: answer[place * block : (place + 1) * block]
-            for run, answer in zip(runs, answers, strict=True)
-            for place, number in enumerate(run)
-        }
+        return answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +24,10 @@ class ByteView(ABC):
     @abstractmethod
     def read_at(self, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``, or fewer where the view ends before; b"" outside of it."""
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """As :meth:`read_at` for each (offset, size): in one question where each question costs time."""
+        return [self.read_at(offset, size) for offset, size in ranges]
 
     def segment_headers(self) -> Iterator[bytes] | None:
         """Of a flattened file the 16 bytes before each segment, in its order; None: read them by :meth:`read_at`."""

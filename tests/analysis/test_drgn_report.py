@@ -39,6 +39,8 @@ from kdumpkit.vmcore.completeness import read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command
 from kdumpkit.vmcore.format import VmcoreHeader
 from kdumpkit.vmcore.log_record import KernelLog, LogRecord
+from kdumpkit.vmcore.report import describe_in_place
+from kdumpkit.vmcore.view import FileView
 from tests.vmcore import dumps
 
 RECORDED = (Path(__file__).parent / "recordings" / "drgn-report-debian-12.json").read_bytes()
@@ -323,6 +325,10 @@ def test_report_of_a_dump_that_stays_on_its_host_is_the_same(tmp_path: Path, mon
     there = drgn_report.read_report_in_place(OnHost("web01", "web01"), str(path), None)
     assert there == drgn_report.read_report(path, None)
     assert there["drgn"] is not None
+    with FileView(path) as view:
+        known = describe_in_place(view, path.name)
+    monkeypatch.setattr("kdumpkit.analysis.drgn_report.completeness_of", None)
+    assert drgn_report.read_report_in_place(OnHost("web01", "web01"), str(path), None, known) == there
     assert "sysrq triggered crash" in there["sections"]["panic"]["message"]
 
 
@@ -331,6 +337,11 @@ def test_command_names_the_host() -> None:
     wanted = "/var/crash/d --vmlinux /vmlinux --on me@web01 --host-name web01 --ssh-config /c"
     assert argv[3:] == tuple(wanted.split())
     assert "--on" not in drgn_report_command(Path("/var/crash/d")).argv
+    known = {"state": "whole", "reason": "all is there", "pages": 3, "pages_there": 3, "machine": "x86_64"}
+    argv = drgn_report_command(Path("/d"), on_host=OnHost("web01", "web01"), known=known).argv
+    assert json.loads(argv[argv.index("--known") + 1]) == {
+        name: known[name] for name in ("state", "reason", "pages", "pages_there")
+    }
 
 
 def test_host_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

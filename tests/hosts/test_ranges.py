@@ -16,6 +16,7 @@ from kdumpkit.errors import CommandFailed, HostLost, NotVerified
 from kdumpkit.hosts import ranges as module
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.hosts.on_host import OnHost
+from kdumpkit.hosts.range_programs import index_argv, serve_argv
 from kdumpkit.hosts.ranges import RemoteRanges, TalkingHost
 from kdumpkit.hosts.ssh import SshHost
 from tests.vmcore import dumps
@@ -164,7 +165,7 @@ def test_sudo_is_asked_for_once(sshd: Sshd, vmcore: Path) -> None:
     try:
         for number in range(5):
             assert remote.read([(number, 100)]) == [DATA[number : number + 100]]
-        assert log.read_text().count("iflag=skip_bytes") == 1
+        assert log.read_text().count("iflag=skip_bytes") == 1  # part of the one program
     finally:
         remote.close()
         log.unlink(missing_ok=True)
@@ -186,6 +187,25 @@ def test_a_fork_goes_on_by_itself(sshd: Sshd, vmcore: Path) -> None:
         assert remote.read([(20, 10)]) == [DATA[20:30]]
     finally:
         remote.close()
+
+
+@pytest.mark.parametrize("has", ["perl", "python3", "dd"])
+def test_each_of_the_three_programs(tmp_path: Path, vmcore: Path, monkeypatch: pytest.MonkeyPatch, has: str) -> None:
+    only(tmp_path, monkeypatch, has)
+    remote = RemoteRanges(LocalHost, str(vmcore))
+    try:
+        wanted = [(0, 1), (700_000, 300_001), (5, 131_072), (0, len(DATA)), *((n * 1000, 20) for n in range(1000))]
+        assert remote.read(wanted) == [DATA[offset : offset + length] for offset, length in wanted]
+        os.truncate(vmcore, 500)
+        with pytest.raises(CommandFailed, match="1000 bytes at 100 could not be read: less came"):
+            remote.read([(100, 1000)])
+    finally:
+        remote.close()
+
+
+def test_programs_are_one_line_for_odd_login_shells() -> None:
+    for argv in (serve_argv("mark", "/var/crash/d"), index_argv("/var/crash/d", 4096, 9)):
+        assert all("\n" not in word for word in argv)
 
 
 @pytest.mark.parametrize("has", ["perl", "python3"])
@@ -217,16 +237,20 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *programs: str) -> Non
     """Let a local host have a shell's needs and these programs, and no others."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("sh", "stat", "dd", *programs):
+    for name in dict.fromkeys(("sh", "stat", *programs)):
         found = sys.executable if name == "python3" else subprocess.check_output(["which", name], text=True).strip()
         (folder / name).symlink_to(found)
-    real = LocalHost.run
+    real, talks = LocalHost.run, LocalHost.talk
 
     def run(host: LocalHost, command: Command) -> object:
         argv = ("env", f"PATH={folder}", *command.argv)
         return real(host, Command(argv, command.timeout_s, accepted=command.accepted, title=command.title))
 
+    def talk(host: LocalHost, command: Command, stderr: object) -> object:
+        return talks(host, Command(("env", f"PATH={folder}", *command.argv)), stderr)  # type: ignore[arg-type]
+
     monkeypatch.setattr(LocalHost, "run", run)
+    monkeypatch.setattr(LocalHost, "talk", talk)
 
 
 def test_a_dump_read_over_ssh_by_a_program_of_its_own(sshd: Sshd, tmp_path: Path) -> None:

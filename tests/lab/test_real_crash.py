@@ -172,6 +172,29 @@ def test_stock_papermill_works_on_a_live_host(crashed: Crashed, tmp_path: Path) 
     assert {r.kind for r in read_transcript(run)} >= {"stage", "command", "findings", "result"}
 
 
+def test_dump_read_where_it_lies_tells_what_its_copy_tells(crashed: Crashed, tmp_path: Path) -> None:
+    # half a minute beside all else: the machine is there, and a dump lies on it
+    argv = [Path(sys.executable).parent / "papermill", "--no-progress-bar", ROOT / "notebooks/06-analysis.ipynb"]
+    done = subprocess.run(
+        [*argv, "out.ipynb", "-f", ROOT / "parameters/lab.yaml", "-p", "dump_reading", "in-place"],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    records = read_transcript(next((tmp_path / "evidence" / "kdumpkit-lab").iterdir()))
+    values = {name: value for r in records if r.kind == "values" for name, value in r.data["values"].items()}
+    for name in ("dump_sha256", "vmcore", "crash", "stack"):
+        assert values[name] == crashed.value(name), name
+    findings = {f["id"]: f for r in records if r.kind == "findings" for f in r.data["findings"]}
+    for name in ("dump.in_place", "dump.whole", "dump.crash_block", "symbols.match", "analysis.stack"):
+        assert findings[name]["status"] == "PASS", findings[name]
+    assert not [path for path in (tmp_path / "dumps").rglob("*") if path.is_file()]
+
+
 def test_login_that_is_not_root_uses_sudo(crashed: Crashed, tmp_path: Path) -> None:
     done = kdumpkit(
         "check", str(ROOT / "parameters/lab.yaml"), "--set", "ssh_destination=kdumpkit-lab-ops", "--json", cwd=tmp_path

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdumpkit.errors import NotAVmcore
+from kdumpkit.vmcore import flattened
 from kdumpkit.vmcore.format import (
     VmcoreHeader,
     VmcoreKind,
@@ -67,7 +68,11 @@ def test_flattened_is_read_without_being_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [7, 100, 4096, 1_000_000])
-def test_flattened_gives_back_every_byte(tmp_path: Path, step: int) -> None:
+@pytest.mark.parametrize("sorted_at_a_time", [3, 100_000])
+def test_flattened_gives_back_every_byte(
+    tmp_path: Path, step: int, sorted_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flattened, "_SORTED_SEGMENTS", sorted_at_a_time)
     plain = dumps.kdump(MEMORY)
     with FileView(write(tmp_path, dumps.flattened(plain, step))) as file:
         view = dump_of(file, read_header(file))

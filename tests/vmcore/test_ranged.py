@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdumpkit.errors import HostError, HostLost
+from kdumpkit.vmcore import ranged
 from kdumpkit.vmcore.ranged import RangedView
 
 DATA = os.urandom(10_000)
@@ -37,6 +38,28 @@ def test_every_read_is_as_from_the_file(reads: list[tuple[int, int]]) -> None:
     for offset, size in reads:
         expected = DATA[offset : offset + size] if offset >= 0 and size > 0 else b""
         assert view.read_at(offset, size) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(-5, 10_100), st.integers(-5, 1500)), max_size=30), st.integers(0, 9000))
+def test_many_ranges_are_as_from_the_file(ranges: list[tuple[int, int]], before: int) -> None:
+    view = RangedView(Elsewhere(), len(DATA), block_bytes=512, cache_bytes=2048)
+    view.read_at(before, 700)
+    expected = [DATA[offset : offset + size] if offset >= 0 and size > 0 else b"" for offset, size in ranges]
+    assert view.read_many(ranges) == expected
+
+
+def test_many_short_ranges_are_one_question_and_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Elsewhere()
+    view = RangedView(there, len(DATA), block_bytes=1000, cache_bytes=10_000)
+    view.read_at(0, 1)
+    wanted = [(10, 5), (1990, 20), (5000, 7), (5000, 7)]
+    assert view.read_many(wanted) == [DATA[offset : offset + size] for offset, size in wanted]
+    assert there.asked == [[(0, 1000)], [(1990, 20), (5000, 7), (5000, 7)]]
+    assert list(view._blocks) == [0]
+    monkeypatch.setattr(ranged, "_MOST_RANGES", 2)
+    view.read_many([(4000, 1), (4100, 1), (4200, 1)])
+    assert there.asked[2:] == [[(4000, 1), (4100, 1)], [(4200, 1)]]
 
 
 def test_what_is_here_is_not_asked_for_again() -> None:
