@@ -1,59 +1,39 @@
-"""Counters of a kernel's memory, in pages and in KiB, under the names that kernels have had for them."""
-
 from __future__ import annotations
-
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from kdumpkit.analysis.sections.memory import _USES, _sum_of
-
-PAGE = 4096
+from kdumpkit.analysis.sections.memory import LowZone, Memory, MemoryUse, OomState, describe_memory, oom_words
 
 
-class Item(str):
-    """A constant of an enumeration, as drgn gives it."""
-
-    type_: Any
-
-
-def program(values: dict[str, int], tag: str, array: str) -> dict[str, Any]:
-    """As much of a drgn program as counters need: the constants, and the array that they are the numbers of."""
-    found: dict[str, Any] = {}
-    for name in values:
-        found[name] = Item(name)
-        found[name].type_ = SimpleNamespace(tag=tag)
-    found[array] = {
-        name: SimpleNamespace(counter=SimpleNamespace(value_=lambda number=number: number))
-        for name, number in values.items()
-    }
-    return found
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (OomState(True, 1, 5), "was at work when the kernel died"),
+        (OomState(False, 2, 5), "2 tasks that it told to die were not gone yet, it had killed 5 tasks since boot"),
+        (OomState(False, 0, 0), "had never been at work"),
+        # before 4.13 nobody counted
+        (OomState(False, 0, None), "is not known"),
+        (OomState(None, None, None), "is not known"),
+    ],
+)
+def test_oom_killer(state: OomState, words: str) -> None:
+    assert words in oom_words(state)
 
 
-def size(use: str, kernel: dict[str, Any]) -> int | None:
-    return _sum_of(kernel, dict(_USES)[use], PAGE)
-
-
-def test_most_counters_are_of_pages_and_kernel_stacks_of_kib() -> None:
-    kernel = program({"NR_PAGETABLE": 7, "NR_KERNEL_STACK_KB": 96}, "node_stat_item", "vm_node_stat")
-    assert size("page tables", kernel) == 7 * PAGE
-    assert size("kernel stacks", kernel) == 96 << 10
-
-
-def test_a_sum_of_bytes_is_kept_in_pages() -> None:
-    kernel = program({"NR_SLAB_RECLAIMABLE_B": 3}, "node_stat_item", "vm_node_stat")
-    assert size("slab, reclaimable", kernel) == 3 * PAGE
-
-
-@pytest.mark.parametrize(("tag", "array"), [("node_stat_item", "vm_node_stat"), ("zone_stat_item", "vm_stat")])
-def test_a_counter_is_found_under_the_name_of_its_time(tag: str, array: str) -> None:
-    assert size("programs (anonymous)", program({"NR_ANON_PAGES": 5}, tag, array)) == 5 * PAGE
-    both = program({"NR_ANON_PAGES": 5, "NR_ANON_MAPPED": 9}, tag, array)
-    assert size("programs (anonymous)", both) == 9 * PAGE
-
-
-def test_a_counter_below_zero_is_none_and_one_that_is_not_there_is_unknown() -> None:
-    kernel = program({"NR_PAGETABLE": -3}, "node_stat_item", "vm_node_stat")
-    assert size("page tables", kernel) == 0
-    assert size("kernel stacks", kernel) is None
+def test_told() -> None:
+    found = Memory(
+        total_bytes=4 << 30,
+        uses=(MemoryUse("free", 8 << 20), MemoryUse("page cache", 1 << 30)),
+        swap_total_bytes=1 << 30,
+        swap_free_bytes=0,
+        huge_pages_bytes=2 << 30,
+        low_zones=(LowZone(0, "Normal", 1 << 20, 2 << 20),),
+        oom=OomState(False, 0, 0),
+    )
+    (table,) = describe_memory(found)
+    assert table.sentence.startswith(
+        "4 GiB of memory, 8 MiB free. Zone Normal of node 0 had less than its minimum free."
+    )
+    assert ("page cache", "1024 MiB", "25.0%") in table.rows
+    assert ("swap", "0 KiB free of 1024 MiB", "") in table.rows
+    assert ("huge pages set aside", "2048 MiB", "") in table.rows
