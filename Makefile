@@ -75,6 +75,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/drgn_report.py
 	$(BIN)/python benchmarks/lab_flavours.py
 	$(BIN)/python benchmarks/large_fetch.py
+	$(BIN)/python benchmarks/in_place.py
 
 support: $(STAMP)
 	$(BIN)/python tests/distributions/test_support.py
