@@ -70,8 +70,10 @@ def _place(axes: Axes, canvas: FigureCanvasAgg, all_in: float, below_in: float) 
         labels = [] if numbered else axes.get_yticklabels()
         widest = max((label.get_window_extent(renderer).width for label in labels), default=0.0)
         left_in = 0.7 if numbered else 0.16 + widest / _DPI
-    bottom_in = below_in + (0.44 if axes.axison else 0.02)
-    return left_in / _WIDTH_IN, bottom_in / all_in, 1 - (left_in + 0.06) / _WIDTH_IN, 1 - (bottom_in + 0.06) / all_in
+    # half of a number stands beyond the axis that it is the last of
+    right_in, bottom_in = (0.2, below_in + 0.44) if axes.axison else (0.04, below_in + 0.02)
+    width = 1 - (left_in + right_in) / _WIDTH_IN
+    return left_in / _WIDTH_IN, bottom_in / all_in, width, 1 - (bottom_in + 0.06) / all_in
 
 
 def _label(text: str) -> str:

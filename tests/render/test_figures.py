@@ -65,6 +65,8 @@ LONG = [
     Figure("dump-space", "c " * 300, {"bars": [["n" * 60, 3 << 30], ["l" * 60, 5]]}),
     Figure("crash-timeline", "c", {"phases": [["n" * 60, 0.0, 1.0], ["x", 1.0, 900.0]]}),
     Figure("memory-by-use", "c", {"uses": [{"name": "n" * 60, "size_bytes": 5}], "total_bytes": 5 << 40}),
+    # the axis ends with a number
+    Figure("tasks-by-state", "c", {"states": [{"letter": "S", "meaning": "sleeping", "tasks": 41}], "total": 41}),
     Figure("call-stack", "c", {"source": "log", "rows": [stack_row(0, "W" * 99, place="W" * 99)], "frames": 1}),
 ]
 
