@@ -27,6 +27,7 @@ from kdumpkit.distributions.answers import (
 from kdumpkit.distributions.support import Support
 from kdumpkit.errors import UnsupportedHost
 from kdumpkit.facts.el_machine import ElMachine
+from kdumpkit.facts.kdump_default import KdumpDefault
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
@@ -44,6 +45,8 @@ class Distribution(ABC):
     support: ClassVar[tuple[Support, ...]] = ()
     #: False where the kit has no knowledge of this family and changes nothing
     supported: ClassVar[bool] = True
+    #: its capture kernel boots the system itself, with all of /etc/fstab, and not an initramfs that saves the dump
+    capture_mounts_fstab: ClassVar[bool] = False
 
     def __init__(self, os_release: OsRelease) -> None:
         self.os_release = os_release
@@ -168,6 +171,10 @@ class Distribution(ABC):
 
     @abstractmethod
     def kdump_service(self) -> KdumpService: ...
+
+    def kdump_default(self) -> KdumpDefault | None:
+        """Where this release switches kdump on by itself; None where that is not known, or nowhere."""
+        return None
 
     @abstractmethod
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:

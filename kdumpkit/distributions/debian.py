@@ -31,10 +31,12 @@ from kdumpkit.distributions.kdump_tools_kexec import capture_files, kexec_load
 from kdumpkit.distributions.kdump_tools_settings import edit_kdump_tools
 from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.errors import ParameterError, UnsupportedHost
-from kdumpkit.facts import grub, grub_cfg
+from kdumpkit.facts import fstab, grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
+from kdumpkit.facts.cpus import PATH as CPUS
 from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.installed_kernels import version_key
+from kdumpkit.facts.kdump_default import KdumpDefault
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdump_tools import PATH as SETTINGS
 from kdumpkit.facts.kdump_tools import kdump_tools_settings_from
@@ -72,6 +74,9 @@ class Debian(Distribution):
         Support("Ubuntu 26.04, x86_64", "UEFI, GRUB", Proof.DOCUMENTS, "ubuntu-26.04", CHECKS_ONLY),
     )
 
+    # kdump-tools-dump.service of the system itself, which comes after local-fs.target
+    capture_mounts_fstab: ClassVar[bool] = True
+
     @property
     def is_ubuntu(self) -> bool:
         return self.os_release.id == "ubuntu" or "ubuntu" in self.os_release.id_like
@@ -86,6 +91,7 @@ class Debian(Distribution):
             units=("kdump-tools.service", "kdump-tools-dump.service", "kexec-load.service"),
             dump_directory="/var/crash",
             settings_paths=(SETTINGS,),
+            other_paths=(fstab.PATH, *((CPUS,) if self.kdump_default() else ())),
             parse_settings=kdump_tools_settings_from,
             boot_loader_paths=(*grub.PATHS, *grub.ENVIRONMENTS, *grub_cfg.PATHS),
             parse_boot_loader=grub_boot_loader_from,
@@ -256,6 +262,20 @@ class Debian(Distribution):
             # the first load may build the kdump initramfs, which takes minutes on a slow machine
             command("kdump-config", "load", timeout_s=900, as_root=True),
             command("kdump-config", "unload", timeout_s=60, as_root=True),
+        )
+
+    def kdump_default(self) -> KdumpDefault | None:
+        if self.os_release.id != "ubuntu" or _numbers(self.os_release.version_id or "") < (24, 10):
+            return None
+        return KdumpDefault(
+            source="Ubuntu 24.10 and later (Ubuntu server documentation)",
+            machines=("x86_64", "s390x"),
+            uefi_machines=("aarch64",),
+            least_threads=4,
+            least_ram_bytes=6 * 10**9,
+            below_ram_bytes=2 * 10**12,
+            free_times=5,
+            remedy="apt-get install kdump-tools && systemctl enable --now kdump-tools.service",
         )
 
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:

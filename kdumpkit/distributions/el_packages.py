@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdumpkit.command import Command, command
+from kdumpkit.distributions.rpm_kernels import KernelPackage
 from kdumpkit.errors import ParameterError
 from kdumpkit.facts.rpm_versions import rpm_version_key
 
@@ -35,6 +36,20 @@ if printf '%s\n' "$said" | grep -Eq '^(Upgrading|Updating|Downgrading|Removing)[
 fi
 exec "$@" --assumeyes
 """
+
+
+# Which package a kernel is from is told by rpm alone where it is no kernel of the distribution's own (kernel-ml, or one
+# of another naming): what is installed comes first, then what is on offer, the running kernel's package among it.
+_OFFERED_SH = r"""
+form='%{NAME} %{VERSION}-%{RELEASE}.%{ARCH} %{SOURCERPM}\n'
+for directory in /lib/modules/*; do
+  [ ! -d "$directory" ] || rpm --query --queryformat "installed ${directory##*/} $form" --file "$directory"
+done | grep '^installed '
+own=$(rpm --query --queryformat '%{NAME}\n' --file "/lib/modules/$(uname -r)" |
+  sed -En 's/^(kernel[A-Za-z0-9._+-]*)$/\1/; T; s/-(core|modules.*)$//; p' | sort -u)
+exec "$@" $own
+"""
+_INSTALLED = re.compile(r"installed (\S+) (\S+) (\S+) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -122,13 +137,33 @@ def remove_command(tool: str, packages: Sequence[str]) -> Command | None:
 
 
 def offered_kernels_command(tool: str, packages: Sequence[str]) -> Command:
-    """Lists every version of these kernel packages that the repositories offer."""
-    if tool == "yum":
-        # status 1: none is on offer
-        words = ("--quiet", "--showduplicates", "list", "available", *packages)
-        return command("yum", *words, timeout_s=300, accepted=(0, 1))
-    form = r"%{name}-%{version}-%{release}.%{arch}\n"
-    return command(tool, "--quiet", "repoquery", "--available", "--queryformat", form, *packages, timeout_s=300)
+    """Lists every version of these kernel packages that the repositories offer, and the kernels that are installed."""
+    words: tuple[str, ...] = ("--quiet", "--showduplicates", "list", "available", *packages)
+    # status 1: none is on offer
+    accepted: tuple[int, ...] = (0, 1)
+    if tool != "yum":
+        form = r"%{name}-%{version}-%{release}.%{arch}\n"
+        words, accepted = ("--quiet", "repoquery", "--available", "--queryformat", form, *packages), (0,)
+    title = f"kernels that are installed (rpm -qf) and on offer ({tool})"
+    return command("sh", "-c", _OFFERED_SH, "sh", tool, *words, timeout_s=300, accepted=accepted, title=title)
+
+
+def second_kernel(running_release: str, installed: Sequence[str], offered: str) -> str | None:
+    """Another kernel of the running one's package, the newest; None where none is on offer.
+
+    ``installed`` are releases, ``offered`` is what :func:`offered_kernels_command` printed. The package is what rpm
+    says; for a kernel that is from none, what its release looks like.
+    """
+    owners: dict[str, list[KernelPackage]] = {}
+    for line in offered.split("\n"):
+        told = _INSTALLED.fullmatch(line.strip())
+        if told:
+            owners.setdefault(told[1], []).append(KernelPackage(*told.groups()[1:]))
+    own = [one.kernel for one in owners.get(running_release, ()) if one.name.startswith("kernel")]
+    package = own[0] if own else kernel_names(running_release).package
+    have = {f"{names.version}{names.machine}" for names in map(kernel_names, installed)}
+    have |= {one.version for found in owners.values() for one in found if one.kernel == package}
+    return newest_other(package, tuple(have), offered)
 
 
 def newest_other(package: str, have: Sequence[str], offered: str) -> str | None:

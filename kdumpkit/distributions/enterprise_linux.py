@@ -168,9 +168,7 @@ class EnterpriseLinux(RpmDistribution):
         return el_packages.offered_kernels_command(self.tool, el_packages.KERNELS)
 
     def second_kernel(self, running_release: str, installed: Sequence[str], offered: str) -> str | None:
-        package = el_packages.kernel_names(running_release).package
-        have = [f"{names.version}{names.machine}" for names in map(el_packages.kernel_names, installed)]
-        return el_packages.newest_other(package, have, offered)
+        return el_packages.second_kernel(running_release, installed, offered)
 
     def symbol_packages(self, release: str) -> SymbolPackages:
         return el_symbols.symbol_packages(release, self.os_release.id, self.el_version, self.tool)

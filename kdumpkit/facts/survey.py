@@ -71,6 +71,8 @@ class SurveyRequest:
     #: the files of the family's own settings, as paths or patterns, and what they mean
     settings_paths: tuple[str, ...] = ()
     parse_settings: Callable[[Files], KdumpSettings | Unknown] | None = None
+    #: files that checks of this family ask for beside those
+    other_paths: tuple[str, ...] = ()
     #: every file that takes part in the command line of the next boot, as paths or patterns, and what they mean
     boot_loader_paths: tuple[str, ...] = ()
     parse_boot_loader: Callable[[Files], BootLoader | Unknown] | None = None
@@ -117,7 +119,7 @@ class Survey:
     @cached_property
     def _all_files(self) -> dict[str, FileState]:
         asked = self._asked
-        paths = (*KERNEL_PATHS, *asked.boot_loader_paths, *asked.settings_paths)
+        paths = (*KERNEL_PATHS, *asked.boot_loader_paths, *asked.settings_paths, *asked.other_paths)
         return self._read(paths)
 
     def _read(self, paths: tuple[str, ...]) -> dict[str, FileState]:
@@ -144,6 +146,11 @@ class Survey:
     def settings_files(self) -> dict[str, FileState]:
         """The family's own settings files, by path."""
         return self._of(self._asked.settings_paths)
+
+    @cached_property
+    def other_files(self) -> dict[str, FileState]:
+        """The files that checks of this family ask for beside those, by path."""
+        return self._of(self._asked.other_paths)
 
     @cached_property
     def _surroundings_files(self) -> dict[str, FileState]:

@@ -9,7 +9,9 @@ from kdumpkit.actions.kdump_service import plan_enable, plan_settings, plan_star
 from kdumpkit.actions.kexec_load import plan_kexec_load
 from kdumpkit.actions.plan import Plan
 from kdumpkit.checks.capture_initramfs import check_capture_initramfs
+from kdumpkit.checks.capture_mounts import check_capture_mounts
 from kdumpkit.checks.finding import Finding, Status
+from kdumpkit.checks.kdump_default import check_by_default
 from kdumpkit.checks.kexec import check_load_allowed, check_loaded
 from kdumpkit.checks.kexec_failure import check_kexec_failure
 from kdumpkit.checks.service import check_service_active, check_service_enabled
@@ -19,10 +21,13 @@ from kdumpkit.distributions.answers import CaptureFiles, SettingsWanted
 from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
 from kdumpkit.errors import CommandFailed
 from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs_from, read_build_inputs
+from kdumpkit.facts.cpus import threads_from
 from kdumpkit.facts.directory_tree import DirectoryTree
 from kdumpkit.facts.el_machine import ElMachine
+from kdumpkit.facts.fstab import fstab_from
 from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.kexec_crash import read_kexec_crash
+from kdumpkit.facts.reading import record_numbers
 from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
@@ -75,7 +80,16 @@ class KexecLoad(ChangingStage):
     def _settings_findings(self) -> tuple[Finding, ...]:
         unknown = isinstance(self.survey.settings, Unknown) and self.survey.settings.absent
         names = [need.name for need in self.distribution.package_needs() if need.required] if unknown else []
-        return check_settings(self.survey.settings, self.distribution.install_remedy(names) if names else "")
+        found = check_settings(self.survey.settings, self.distribution.install_remedy(names) if names else "")
+        return (*found, *self._by_default())
+
+    def _by_default(self) -> tuple[Finding, ...]:
+        default, survey = self.distribution.kdump_default(), self.survey
+        if default is None:
+            return ()
+        threads = threads_from(survey.other_files)
+        unit = self._unit_fact()
+        return (check_by_default(default, self.uname.machine, survey.firmware, threads, survey.meminfo, unit),)
 
     @step
     def change_settings(self) -> StepReport:
@@ -137,8 +151,22 @@ class KexecLoad(ChangingStage):
             facts += [(newer.path, f"changed {utc(newer.modified_s)}, after it") for newer in found.newer_inputs[:10]]
             if found.file is None and self.applying:
                 # the load that follows builds it, and says why where it does not
-                return StepReport(title, facts=tuple(facts), conclusion="it is not there yet: loading builds it")
-        return StepReport(title, facts=tuple(facts), findings=findings)
+                return StepReport(
+                    title,
+                    facts=tuple(facts),
+                    findings=self._capture_mounts(),
+                    conclusion="it is not there yet: loading builds it",
+                )
+        return StepReport(title, facts=tuple(facts), findings=(*findings, *self._capture_mounts()))
+
+    def _capture_mounts(self) -> tuple[Finding, ...]:
+        if not self.distribution.capture_mounts_fstab:
+            return ()
+        settings, files = self.survey.settings, self.survey.other_files
+        local = not isinstance(settings, Unknown) and settings.target_kind is DumpTargetKind.LOCAL
+        directory = settings.directory if local and not isinstance(settings, Unknown) else None
+        records = record_numbers(*(state.record for state in files.values()))
+        return (check_capture_mounts(fstab_from(files), directory, records),)
 
     @step
     def load(self) -> StepReport:

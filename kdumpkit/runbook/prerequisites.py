@@ -36,7 +36,7 @@ from kdumpkit.runbook.earlier_runs import as_earlier_proof, proof_before
 from kdumpkit.runbook.fingerprint import read_fingerprint
 from kdumpkit.runbook.rollback import ChangingStage
 from kdumpkit.runbook.stage import step
-from kdumpkit.runbook.step import StepReport
+from kdumpkit.runbook.step import StepReport, Verbatim
 
 
 class Prerequisites(ChangingStage):
@@ -228,10 +228,12 @@ class Prerequisites(ChangingStage):
                 facts.append(("matching vmlinux on this machine", str(here["vmlinux"])))
                 findings = _found_here(findings, str(here["vmlinux"]), running.build_id)
         self.keep(symbol_package=package.packages[0])
+        commands = "\n".join(package.if_not_found_commands)
         return StepReport(
             "Debug symbols of the running kernel",
             facts=tuple(facts),
             findings=(findings,),
+            texts=(Verbatim("where the package is not found", commands),) if findings.remedy and commands else (),
             conclusion=f"where the package is not found: {package.if_not_found}" if findings.remedy else "",
         )
 

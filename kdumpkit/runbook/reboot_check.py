@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from kdumpkit.actions.reboot import trigger_reboot
 from kdumpkit.actions.waiting import Progress, read_boot_sighting, wait_for_new_boot
+from kdumpkit.checks.boot import check_rebooted
 from kdumpkit.checks.finding import Finding, Status
-from kdumpkit.errors import HostNeverCameBack
+from kdumpkit.errors import GateClosed, HostNeverCameBack
+from kdumpkit.facts.boot_id import MACHINE_ID, BootIdentity
 from kdumpkit.facts.uname import read_uname
+from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.runbook.consent import consent_report
 from kdumpkit.runbook.console import console_tail
 from kdumpkit.runbook.figures import memory_map
@@ -67,7 +71,9 @@ class RebootCheck(Stage):
             return StepReport(title, conclusion="an earlier attempt of this run asked for the reboot: not asked again")
         consent, boot = self.read_consent()
         self.lock()
-        self.session.note("intent", {"what": "reboot", "boot_id": boot.boot_id, "host": consent.nodename})
+        machine_id = "" if isinstance(boot.machine_id, Unknown) else boot.machine_id
+        intent = {"what": "reboot", "boot_id": boot.boot_id, "machine_id": machine_id, "host": consent.nodename}
+        self.session.note("intent", intent)
         result = trigger_reboot(self.target, consent)
         self.target.disconnect()
         self.keep(reboot_from_boot_id=boot.boot_id, reboot_triggered_at=result.started_at)
@@ -104,16 +110,25 @@ class RebootCheck(Stage):
         triggered_at = self.session.recall_value("reboot_triggered_at")
         took_s = back.back_at - float(triggered_at) if triggered_at else back.away_s
         self.keep(reboot_s=round(took_s, 1))
+        findings = (
+            Finding(
+                "reboot.returned",
+                Status.PASS,
+                f"the host is back in another boot ({back.boot_id}) {took_s:.0f} s after the reboot was asked for",
+            ),
+            check_rebooted(_before(intents[-1]), self.survey.boot),
+        )
+        if findings[-1].status is Status.FAIL:
+            self.keep_findings(findings)
+            raise GateClosed(
+                f"what answers for {self.parameters.host} is not the host that was asked to reboot: "
+                f"{findings[-1].reason} Nothing more is done",
+                f"look who has its address now: ssh-keyscan {self.parameters.ssh_destination or self.parameters.host}",
+            )
         return StepReport(
             title,
             facts=(("boot id before", old_boot_id), ("boot id now", back.boot_id), ("back after", f"{took_s:.1f} s")),
-            findings=(
-                Finding(
-                    "reboot.returned",
-                    Status.PASS,
-                    f"the host is back in another boot ({back.boot_id}) {took_s:.0f} s after the reboot was asked for",
-                ),
-            ),
+            findings=findings,
         )
 
     @step
@@ -144,3 +159,10 @@ class RebootCheck(Stage):
     def plot_memory_map(self) -> StepReport:
         iomem = self.known(self.survey.iomem)
         return StepReport("Physical memory", figure=memory_map(iomem, self.parameters.host))
+
+
+def _before(intent: Mapping[str, Any]) -> BootIdentity:
+    # the boot that was asked to end, as far as the record of that tells it
+    untold = Unknown(MACHINE_ID, Why.NOT_ANSWERED, "it was not told before the reboot")
+    machine_id = str(intent.get("machine_id") or "")
+    return BootIdentity(str(intent["boot_id"]), untold, machine_id or untold, untold)

@@ -166,7 +166,35 @@ def test_another_kernel_of_the_same_kind_the_newest_that_is_not_there() -> None:
     real_time = "5.14.0-427.13.1.el9_4.x86_64+rt"
     assert RHEL_9.second_kernel(real_time, [real_time], DNF) == "kernel-rt-5.14.0-427.28.1.el9_4.x86_64"
     assert "kernel" in RHEL_9.kernel_packages_command().argv
-    assert CENTOS_7.kernel_packages_command().argv[:2] == ("yum", "--quiet")
+    assert CENTOS_7.kernel_packages_command().argv[4:6] == ("yum", "--quiet")
+
+
+def test_the_package_of_a_kernel_that_is_not_the_distributions_own_is_told_by_rpm() -> None:
+    running = "6.11.5-1.el9.elrepo.x86_64"
+    offered = (
+        f"installed {running} kernel-ml-core {running} kernel-ml-6.11.5-1.el9.elrepo.nosrc.rpm\n"
+        f"installed {running} kernel-ml-modules {running} kernel-ml-6.11.5-1.el9.elrepo.nosrc.rpm\n"
+        "installed 6.10.2-cloud kernel-ml 6.10.2-1.cloud.x86_64 kernel-ml-6.10.2-1.cloud.src.rpm\n"
+        f"{DNF}kernel-ml-{running}\nkernel-ml-6.10.2-1.cloud.x86_64\nkernel-ml-6.9.1-1.el9.elrepo.x86_64\n"
+    )
+    # of the same package, and not one that is installed under another name
+    assert RHEL_9.second_kernel(running, [running, "6.10.2-cloud"], offered) == "kernel-ml-6.9.1-1.el9.elrepo.x86_64"
+
+
+def test_the_running_kernels_own_package_is_asked_for_too(tmp_path: Path) -> None:
+    for name, text in (
+        ("uname", "echo 6.1.0-own"),
+        ("rpm", "case $* in */lib/modules/6.1.0-own) printf 'kernel-ml-core\\nkernel-ml-modules\\ndrivers\\n' ;; esac"),
+        ("dnf", 'echo "$@"'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    argv = RHEL_9.kernel_packages_command().argv
+    done = subprocess.run(argv, env={"PATH": path}, capture_output=True, check=True, text=True)
+    assert done.stdout.split()[-1] == "kernel-ml"
+    assert done.stdout.split()[-2] == "kernel6.12"
+    assert "drivers" not in done.stdout
 
 
 # symbols

@@ -96,7 +96,7 @@ def test_once_for_good_and_gone(machine: Machine) -> None:
 
     # once: the kit reboots into it, and the boot after that is the default again
     told = machine.stages("01 change_kernels", "02 read_back", boot_once=older)
-    assert len(told["change_kernels"]["done"]) == 1
+    assert [line for line in told["change_kernels"]["done"] if line.startswith("ran ")] != []
     assert told["read_back"]["findings"]["kernels.as_asked"]["status"] == "PASS"
     assert older in machine.environment()["next_entry"]
     steps = ("compare_before", "give_consent", "trigger_reboot", "wait_for_return", "compare_reservation")

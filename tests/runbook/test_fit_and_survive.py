@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_surroundings_that_matter(host: Folder) -> None:
 
 def test_capture_initramfs(host: Folder) -> None:
     run = KexecLoad.open({**HERE, "mode": "check"})
-    assert [finding.status for finding in run.check_capture_initramfs().findings] == [Status.PASS] * 3
+    assert [finding.status for finding in run.check_capture_initramfs().findings] == [Status.PASS] * 4
     _age(host, 3000, "etc/fstab")
     stale = KexecLoad.open({**HERE, "mode": "check"}).check_capture_initramfs()
     assert of(stale, "capture_initramfs.fresh").status is Status.WARN
@@ -171,8 +172,8 @@ def test_capture_initramfs_for_another_kernel_or_none(host: Folder) -> None:
     (links / f"initrd.img-{OTHER}").unlink()
     gone = KexecLoad.open({**HERE, "mode": "check"}).check_capture_initramfs()
     assert of(gone, "capture_initramfs.present").status is Status.FAIL
-    # in apply the load that follows builds it, or fails and says why
-    assert KexecLoad.open({**HERE, "mode": "apply"}).check_capture_initramfs().findings == ()
+    building = KexecLoad.open({**HERE, "mode": "apply"}).check_capture_initramfs()
+    assert [found.id for found in building.findings] == ["capture_mounts.nofail"]
 
 
 def test_policy_is_the_parameters(host: Folder) -> None:
@@ -297,3 +298,25 @@ def test_default_removal_and_once_are_planned_in_that_order(host: Folder) -> Non
         Prerequisites.open({**HERE, **asked}).change_kernels()
     with pytest.raises(GateClosed, match="is running"):
         Prerequisites.open({**HERE, "mode": "plan", "remove_kernel": RUNNING}).change_kernels()
+
+
+# What the capture kernel mounts, and where its symbols are
+
+
+def test_a_file_system_that_the_dump_does_not_need_is_told(host: Folder) -> None:
+    run = KexecLoad.open({**HERE, "mode": "check"})
+    assert of(run.check_capture_initramfs(), "capture_mounts.nofail").status is Status.PASS
+    host.write("/etc/fstab", b"/dev/vda1 / ext4 defaults 0 1\n/dev/vda2 /boot ext4 defaults 0 2\n")
+    told = of(KexecLoad.open({**HERE, "mode": "check"}).check_capture_initramfs(), "capture_mounts.nofail")
+    assert (told.status, "/boot (/etc/fstab:2)" in told.reason) == (Status.WARN, True)
+
+
+def test_where_symbols_are_not_found_the_lines_to_paste_are_shown(
+    host: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.write("/sys/kernel/notes", struct.pack("<III", 4, 20, 3) + b"GNU\0" + b"\xaa" * 20)
+    monkeypatch.setattr(Prerequisites, "_symbols_here", lambda *_: {"vmlinux": None})
+    report = Prerequisites.open({**HERE, "mode": "check"}).check_debug_symbols()
+    (shown,) = report.texts
+    assert shown.text.splitlines() == ["apt-get update", f"apt-get install --yes linux-image-{RUNNING}-dbg"]
+    assert "where the package is not found" in report.conclusion

@@ -11,7 +11,7 @@ from kdumpkit.actions import crash
 from kdumpkit.analysis import find_test_log
 from kdumpkit.checks.finding import Status
 from kdumpkit.errors import GateClosed
-from kdumpkit.evidence.transcript import Record, read_transcript
+from kdumpkit.evidence.transcript import Record, Transcript, read_transcript
 from kdumpkit.runbook.clock import RecordedClock
 from kdumpkit.runbook.panic_test import PanicTest
 from kdumpkit.runbook.reboot_check import RebootCheck
@@ -91,6 +91,29 @@ def test_reboot_is_asked_for_once_in_a_run(live_from: Stopped, records: tuple[Re
     assert run.wait_for_return().findings[0].status is Status.PASS
     assert {f.status for f in run.compare_reservation().findings} == {Status.PASS}
     assert not [line for line in host.asked if "reboot in one second" in line]
+
+
+def test_another_machine_at_the_same_address_is_not_the_host_that_was_asked(
+    live_from: Stopped, records: tuple[Record, ...]
+) -> None:
+    intent = number_of(records, "intent", what="reboot")
+    sighting = max(
+        r.number
+        for r in records[: number_of(records, "outcome", what="reboot")]
+        if r.data.get("title") == "which boot is this"
+    )
+    _, given, run_dir = live_from(intent, sighting)
+    transcript = Transcript(run_dir)
+    transcript.stage, transcript.attempt = records[intent].stage, records[intent].attempt
+    transcript.append("intent", {**records[intent].data, "machine_id": "0" * 32})
+    run = RebootCheck.open(given)
+    run.compare_before()
+    run.give_consent()
+    run.trigger_reboot()
+    with pytest.raises(GateClosed, match="not the host that was asked to reboot: Another machine answers"):
+        run.wait_for_return()
+    kept = {f["id"]: f["status"] for r in read_transcript(run_dir) if r.kind == "findings" for f in r.data["findings"]}
+    assert kept["boot.changed"] == "FAIL"
 
 
 def test_without_a_baseline_nothing_is_crashed(live_from: Stopped, records: tuple[Record, ...]) -> None:
