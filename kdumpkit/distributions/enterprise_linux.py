@@ -85,6 +85,13 @@ class EnterpriseLinux(RpmDistribution):
             "Rocky Linux 10.0, x86_64", "UEFI, boot entries, LVM", Proof.DOCUMENTS, "rocky-10/ssh-target", CHECKS_ONLY
         ),
         Support("Fedora 41, x86_64", "UEFI, boot entries, btrfs", Proof.DOCUMENTS, "fedora-41/check", CHECKS_ONLY),
+        Support(
+            "Fedora 41, x86_64",
+            "UEFI, unified kernel image without GRUB",
+            Proof.DOCUMENTS,
+            "fedora-41/unified-image",
+            "checks only; the kit changes no such boot loader",
+        ),
     )
 
     @property

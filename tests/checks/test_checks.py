@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kdumpkit.checks.boot import check_rebooted
 from kdumpkit.checks.capture_time import CaptureTime
 from kdumpkit.checks.crashkernel import (
     CrashkernelRemedies,
@@ -576,3 +577,14 @@ def test_watchdog_budget_by_measured_times() -> None:
 
 
 # boot
+
+
+def test_rebooted() -> None:
+    after = replace(facts.BOOT, boot_id="b" * 8, uptime_s=12.0)
+    agrees(check_rebooted(facts.BOOT, after), PASS, "aaaaaaaa to bbbbbbbb", "up for 12 s")
+    agrees(check_rebooted(facts.BOOT, facts.BOOT), FAIL, "same boot")
+    agrees(check_rebooted(facts.BOOT, replace(after, machine_id="n" * 32)), FAIL, "Another machine")
+    agrees(check_rebooted(facts.BOOT, replace(after, machine_id=ABSENT)), WARN, "not known")
+    for unknown in UNKNOWNS:
+        agrees(check_rebooted(facts.BOOT, unknown), UNKNOWN, unknown.why)
+        agrees(check_rebooted(unknown, after), UNKNOWN, unknown.why)
