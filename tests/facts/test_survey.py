@@ -71,7 +71,7 @@ FACTS = {n for n, v in vars(Survey).items() if isinstance(v, cached_property) an
 
 
 #: what was read, fact or not
-FILES = {"boot_loader_files", "settings_files"}
+FILES = {"boot_loader_files", "settings_files", "other_files"}
 
 
 def unknowns(survey: Survey) -> set[str]:
