@@ -14,6 +14,7 @@ from kdumpkit.analysis.cause import (
     kernel_stack,
     lockup,
     out_of_memory,
+    panic_words,
     policy,
     rcu_stall,
     sanitizer,
@@ -42,6 +43,7 @@ RULES: tuple[tuple[frozenset[str], Callable[[Scene], Cause | None]], ...] = (
     (assertion.KINDS, assertion.explain),
     (sanitizer.KINDS, sanitizer.explain),
     (policy.KINDS, policy.explain),
+    (panic_words.KINDS, panic_words.explain),
 )
 
 

@@ -1,13 +1,15 @@
-"""Where an arm64 or arm kernel says that it was: ``pc :`` and ``PC is at`` lines; riscv's ``epc`` is read alike.
+"""Where an arm64 or arm kernel says that it was: ``pc :`` and ``PC is at`` lines.
 
-Source: arch/arm64/kernel/process.c (__show_regs), arch/arm/kernel/process.c, arch/riscv/kernel/process.c.
+What riscv and mips print as ``epc`` and loongarch as ``ERA:`` is read alike.
+
+Source: arch/arm64/kernel/process.c (__show_regs), arch/arm/kernel/process.c, arch/{riscv,loongarch}/kernel/process.c.
 """
 
 from __future__ import annotations
 
 from kdumpkit.analysis.log.frames import Location, parse_location
 
-FIRST_WORDS = frozenset({"pc", "PC", "epc"})
+FIRST_WORDS = frozenset({"pc", "PC", "epc", "ERA:"})
 REGISTER_WORDS = frozenset(
     {f"x{number}{colon}" for number in range(30) for colon in ("", ":")}
     | {"sp", "pstate:", "r10:", "r7", "r3", "Flags:", "Control:"}

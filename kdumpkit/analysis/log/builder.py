@@ -194,10 +194,10 @@ class Builder:
                 self._take_modules(text)
                 return True
         self.module_lines = False
-        if not self.tracing and not self.traced and not self.sealed and " from " in text:
-            # arm prints the stack without a heading
+        if not self.tracing and not self.traced and not self.sealed and (" from " in text or text[:2] == "[<"):
+            # arm prints the stack without a heading, and riscv does so behind the registers
             frame = parse_frame(text, line_number)
-            if frame is not None and self.header_lines:
+            if frame is not None and self.header_lines and (text[:2] != "[<" or self.location is not None):
                 self.tracing = True
                 self.take_frame(frame, line_number)
                 return True

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_SYMBOL = r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
+# until 2.6.18 a module stood in front, between colons
+_SYMBOL = r"(?::(?P<before>[A-Za-z_][\w-]{0,63}):)?"
+_SYMBOL += r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
 # a build id may follow the name (CONFIG_STACKTRACE_BUILD_ID), taint letters of the module may stick to it
 _MODULE = r"(?: \[(?P<module>[A-Za-z_][\w-]{0,63})(?:\([A-Z+-]{1,8}\))?(?: [0-9a-f]{8,64})?\])?"
 _ADDRESS = r"\[<?[0-9a-fA-Fx]{0,18}>?\]:?"
@@ -83,7 +85,7 @@ def parse_location(text: str) -> Location | None:
     """The first ``symbol+offset/size [module]`` in the text; None where there is none."""
     match = LOCATION.search(text) if "+0x" in text else None
     if match is not None:
-        return Location(match["symbol"], "+" + match["offset"], match["module"])
+        return Location(match["symbol"], "+" + match["offset"], match["module"] or match["before"])
     if _has_source(text):
         match = _DECODED.search(text)
         if match is not None:
@@ -97,8 +99,8 @@ def parse_frame(text: str, line_number: int) -> Frame | None:
         match = _FRAME.match(text)
         if match is not None:
             # s390 sets what it took from a register instead of the back chain in parentheses: no guess from the stack
-            guess, symbol, offset, module, unreliable = match.groups()
-            return Frame(symbol, "+" + offset, module, guess is None and unreliable is None, line_number)
+            guess, before, symbol, offset, module, unreliable = match.groups()
+            return Frame(symbol, "+" + offset, module or before, guess is None and unreliable is None, line_number)
     if " from " in text:
         match = _FROM.match(text)
         if match is not None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from kdumpkit.analysis.log import journal
+
 #: longer lines are cut: no kernel message is that long, and a bounded line keeps time and memory bounded
 LINE_LIMIT = 8192
 
@@ -29,13 +31,16 @@ class Message(NamedTuple):
 
 
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+_ZONE = r"(?:Z| ?[+-]\d\d:?\d\d| (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?"
+# with a weekday in journalctl's -o short-full; -o short-unix counts from 1970
 _DATE = (
-    r"(?:"
-    r"\d{4}-\d\d-\d\d[T ]" + _CLOCK + r"(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} +\d{1,2} (?:\d{4} )?" + _CLOCK + r")"
+    r"(?:(?:[A-Z][a-z]{2} )?(?:"
+    r"\d{4}-\d\d-\d\d[T ]" + _CLOCK + _ZONE + r"|[A-Z][a-z]{2} +\d{1,2} (?:\d{4} )?" + _CLOCK + r"(?: \d{4}(?=\]))?"
+    r")|\d{10}\.\d{3,9}(?= ))"
 )
 # the kernel's own stamp, then its caller; Android adds a processor and a command
-_STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})\]"
+# dmesg -d puts the time since the line before into the brackets
+_STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
 _CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
 _ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
 # dmesg -x
@@ -49,7 +54,7 @@ _PREFIX = re.compile(
     r"[> ]{0,40}(?:<\d{1,3}>)?"
     + _FACILITY
     + _KMSG
-    + (r"(?:\[?" + _DATE + r"\]?[ \t]+" + _CARRIER + r")?")
+    + (r"(?:\[?" + _DATE + r"\]?(?:[ \t]+|(?=\[))" + _CARRIER + r"|(?:[\w.-]{1,64} )?kernel: ?(?=\[ *\d))?")
     + (r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?")
     + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
@@ -65,6 +70,10 @@ _DMESG = re.compile(
     + " ?"
 )
 _WALL = re.compile(r" ?kernel: ?(?=\S)")
+# dmesg --time-format iso: a comma before the fraction, and no host behind it, which syslogd would write
+_DMESG_ISO = re.compile(
+    r"[> ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
+)
 # a syslog line of another program is no kernel message, whatever it says
 _SYSLOG = re.compile(
     r"[> ]{0,40}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: "
@@ -74,7 +83,7 @@ _SUBSYSTEMS = frozenset(
     | {"BUG", "WARNING", "INFO", "Oops", "RIP", "IP", "CPU", "PANIC", "NIP", "LR", "Code"}
 )
 #: begins neither with a date nor with anything else that a carrier writes
-_PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
+_PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:|MESSAGE=)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
 _STAMP_BEGINS = re.compile(r"\[ *\d{1,10}\.")
 _INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
 
@@ -96,6 +105,11 @@ def parse_message(line: str) -> Message | None:
         return Message(line[match.end() :].strip(), float(stamp), caller, True)
     if is_plain(line):
         return Message(line.strip(), None, None, False)
+    if line.startswith(journal.JSON_BEGINS) and '"MESSAGE"' in line:
+        record = journal.parse_json_record(line)
+        return None if record is None else Message(record[0].strip(), record[1], None, True)
+    if line.startswith(journal.EXPORT_BEGINS):
+        return Message(line[len(journal.EXPORT_BEGINS) :].strip(), None, None, True)
     match = _PREFIX.match(line)
     if match is not None and match.end():
         stamp = match["stamp"]
@@ -105,6 +119,9 @@ def parse_message(line: str) -> Message | None:
             return Message(text.strip(), None if stamp is None else float(stamp), caller, True)
         if match["kmsg_us"] is not None:
             return Message(line[match.end() :].strip(), int(match["kmsg_us"]) / 1e6, match["kmsg_caller"], True)
+    iso = _DMESG_ISO.match(line)
+    if iso is not None:
+        return Message(line[iso.end() :].strip(), None, iso["caller"], True)
     syslog = _SYSLOG.match(line)
     if syslog is not None:
         if syslog["tag"] not in _SUBSYSTEMS:

@@ -23,6 +23,8 @@ _LITERALS = (*RULE_LITERALS, *boots.LITERALS)
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
 _BREAK_COLUMNS = (72, 80)
+#: serial consoles over IPMI and copies of a screen are as wide as this
+_TERMINAL_COLUMNS = 80
 #: a task header is no longer; bounds the pattern that looks for its end
 _HEADER_LIMIT = 200
 #: a line of registers is no longer
@@ -175,8 +177,11 @@ class _Reader:
                         or (index < end and match_prefix(texts[index]) is not None)
                     ):
                         self.prefixed = True
-                        if text:
-                            stamp, caller = match.groups()
+                        stamp, caller = match.groups()
+                        if "] " in text and len(parts := split_glued(Message(text, float(stamp), caller, True))) > 1:
+                            for part in parts:
+                                feed(part.text, part.time_s, part.caller, number)
+                        elif text:
                             feed(text, stamp, caller, number)
                         continue
                 elif is_plain(line):
@@ -212,6 +217,10 @@ class _Reader:
             return message
         if next_message.text.startswith(_BEGINNINGS):
             return message
+        if len(line) == _TERMINAL_COLUMNS and self.prefixed and message.prefixed:
+            # a terminal breaks within words too
+            blank = " " if line.endswith(" ") or after.startswith(" ") else ""
+            return message._replace(text=f"{message.text}{blank}{next_message.text}")
         first_word = next_message.text.split(" ", 1)[0]
         length = len(line.lstrip("> ").rstrip())
         fits_not = (

@@ -272,3 +272,52 @@ def test_nmi_watchdog_of_2_6_32() -> None:
         "Call Trace:\n [<ffffffff81500001>] widget_x+0x1/0x2\nKernel panic - not syncing: Non maskable interrupt\n"
     )
     assert (crash.kind, crash.panicked, crash.rip_symbol) == ("hard_lockup", True, "_spin_lock")
+
+
+def test_riscv_prints_its_stack_without_a_heading() -> None:
+    block = fatal(
+        "[   55.000001] Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008\n"
+        "[   55.000002] Oops [#1]\n"
+        "[   55.000003] CPU: 2 PID: 300 Comm: sh Tainted: G           OE      6.6.0-riscv64 #1\n"
+        "[   55.000004] epc : widget_store+0x1c/0x40 [widget]\n"
+        "[   55.000005]  ra : kernfs_write+0x11e/0x1a0\n"
+        "[   55.000006] status: 0000000200000120 badaddr: 0000000000000008 cause: 000000000000000d\n"
+        "[   55.000007] [<ffffffff01a4601c>] widget_store+0x1c/0x40 [widget]\n"
+        "[   55.000008] [<ffffffff802b5b0a>] kernfs_write+0x11e/0x1a0\n"
+        "[   55.000009] ---[ end trace 0000000000000000 ]---\n"
+    )
+    assert (block.rip_symbol, block.rip_module, block.pid) == ("widget_store", "widget", 300)
+    assert block.call_trace == ("widget_store", "kernfs_write")
+
+
+def test_loongarch_says_where_it_was() -> None:
+    block = fatal(
+        "CPU 1 Unable to handle kernel paging request at virtual address 0000000000000010, era == 900000000030a1b4\n"
+        "Oops[#1]:\n"
+        "CPU: 1 PID: 300 Comm: sh Tainted: G           OE      6.6.0-loong #1\n"
+        "   ra: 900000000030a194 widget_show+0x14/0x40 [widget]\n"
+        "  ERA: 900000000030a1b4 widget_store+0x34/0x40 [widget]\n"
+        "Call Trace:\n"
+        "[<900000000030a1b4>] widget_store+0x34/0x40 [widget]\n"
+        "[<900000000040b1b4>] vfs_write+0x34/0x400\n"
+    )
+    assert (block.kind, block.rip_symbol, block.rip_module) == ("null_deref", "widget_store", "widget")
+    assert block.call_trace == ("widget_store", "vfs_write")
+
+
+def test_modules_stood_in_front_of_their_functions_once() -> None:
+    block = fatal(
+        "Unable to handle kernel NULL pointer dereference at 0000000000000050 RIP: \n"
+        " [<ffffffff8831a5f4>] :ext3:ext3_dirty+0x14/0x3a\n"
+        "Oops: 0000 [1] SMP \n"
+        "Pid: 1234, comm: kjournald Not tainted 2.6.18-398.el5 #1\n"
+        "RIP: 0010:[<ffffffff8831a5f4>]  [<ffffffff8831a5f4>] :ext3:ext3_dirty+0x14/0x3a\n"
+        "Call Trace:\n"
+        " [<ffffffff88319e4a>] :ext3:walk_page_buffers+0x65/0x8b\n"
+        " [<ffffffff8001cf46>] mpage_writepages+0x1bf/0x37e\n"
+    )
+    assert (block.rip_symbol, block.rip_module) == ("ext3_dirty", "ext3")
+    assert [(frame.symbol, frame.module) for frame in block.frames] == [
+        ("walk_page_buffers", "ext3"),
+        ("mpage_writepages", None),
+    ]

@@ -15,6 +15,15 @@ TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
 @pytest.mark.parametrize(
     ("prefix", "time_s", "caller"),
     [
+        # journalctl -o short-full, short-unix; dmesg -d, --time-format iso; a console server's date before the stamp
+        ("Mon 2024-07-29 12:00:00 CEST host kernel: ", None, None),
+        ("1722247200.123456 host kernel: ", None, None),
+        ("[   12.345678 <    0.000010>] ", 12.345678, None),
+        ("2024-07-29T12:00:00,123456+02:00 ", None, None),
+        ("[Mon Jul 29 12:00:00 2024][   12.345678] ", 12.345678, None),
+        ("kernel: [   12.345678] ", 12.345678, None),
+        ("host-7.example.com kernel: [   12.345678][ T123] ", 12.345678, "T123"),
+        ("MESSAGE=", None, None),
         ("[   12.345678] ", 12.345678, None),
         ("[12345.678901][ T123] ", 12345.678901, "T123"),
         ("[    0.000001][   C11] ", 0.000001, "C11"),
@@ -120,3 +129,63 @@ def test_the_short_way_for_any_line(line: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(prefixes, "is_plain", lambda _: False)
             assert prefixes.parse_message(line) == (line.strip(), None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            '{"_TRANSPORT":"kernel","_SOURCE_MONOTONIC_TIMESTAMP":"12345678","MESSAGE":"it"}',
+            ("it", 12.345678),
+        ),
+        ('{"__MONOTONIC_TIMESTAMP":"12345678","MESSAGE":"BUG: it"}', ("BUG: it", 12.345678)),
+        ('{"_TRANSPORT":"kernel","MESSAGE":[66,85,71,58,32,105,116,255]}', ("BUG: it\ufffd", None)),
+        # another program's, no text, no record, cut off
+        ('{"_TRANSPORT":"syslog","MESSAGE":"BUG: it"}', None),
+        ('{"_TRANSPORT":"kernel","MESSAGE":null}', None),
+        ('{"_TRANSPORT":"kernel","MESSAGE":[1,"2"]}', None),
+        ('{"_TRANSPORT":"kernel","MESSAGE":"BUG: i', None),
+    ],
+)
+def test_a_record_of_the_journal(line: str, expected: tuple[str, float | None] | None) -> None:
+    message = parse_message(line)
+    assert (None if message is None else (message.text, message.time_s)) == expected
+
+
+def test_a_line_of_dmesg_in_iso_time_has_no_host() -> None:
+    for text in ("divide error: 0000 [#1] SMP", "WARNING: CPU: 1 PID: 2 at net/widget.c:1 widget+0x1/0x2"):
+        message = parse_message("2024-07-29T12:00:00,123456+02:00 " + text)
+        assert message is not None
+        assert message.text == text
+
+
+REPORT = (
+    "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+    "Oops: 0000 [#1] SMP",
+    "CPU: 3 PID: 44 Comm: worker Kdump: loaded Tainted: G           OE      6.1.0-56-cloud-amd64 #1  Debian 6.1.192-2",
+    "RIP: 0010:widget_put_with_a_long_name_that_is_broken_by_a_terminal+0x1d/0x30 [widget]",
+    "Call Trace:",
+    " widget_step+0x1/0x2",
+    " widget_work+0x3/0x40",
+    "Modules linked in: widget(OE)",
+    "Kernel panic - not syncing: widget has a reason that is longer than what a terminal has room for",
+)
+
+
+def test_a_terminal_that_breaks_lines_within_words() -> None:
+    stamped = [f"[  100.{number:06}] {text}" for number, text in enumerate(REPORT)]
+    broken = [line[at : at + 80] for line in stamped for at in range(0, len(line), 80)]
+    assert len(broken) > len(stamped)
+    one, other = read_crash(line.encode() for line in stamped), read_crash(line.encode() for line in broken)
+    assert one.fatal is not None
+    assert other.fatal is not None
+    for name in ("kind", "rip_symbol", "rip_module", "comm", "pid", "kernel_release", "panic_reason", "call_trace"):
+        assert getattr(one.fatal, name) == getattr(other.fatal, name), name
+
+
+def test_frames_of_which_two_stand_on_one_line() -> None:
+    stamped = [f"[  100.{number:06}] {text}" for number, text in enumerate(REPORT)]
+    glued = [*stamped[:5], stamped[5] + stamped[6], *stamped[7:]]
+    found = read_crash(line.encode() for line in glued).fatal
+    assert found is not None
+    assert found.call_trace == ("widget_step", "widget_work")
