@@ -82,6 +82,7 @@ def _tell_transfer(session: Session) -> Progress:
     def tell(done_bytes: int, total_bytes: int) -> None:
         pace.tell(done_bytes, total_bytes)
         words = transfer_text(done_bytes, total_bytes, pace.bytes_per_s, pace.left_s)
+        words += "; both digests are compared" if done_bytes == total_bytes else ""
         elapsed_s = time.monotonic() - began
         session.tell_wait(f"copying the dump: {words}", elapsed_s, elapsed_s + pace.left_s if pace.left_s else 0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -212,6 +214,18 @@ def test_disk_that_fills_up_on_the_way_keeps_what_came(
     again.fetch(str(tmp_path / "vmcore"), tiny / "copy")
     assert (tiny / "copy").read_bytes() == DATA
     assert again.sent_bytes == len(DATA) - len(came)
+
+
+def test_a_write_that_takes_only_a_part(tmp_path: Path) -> None:
+    class Short(io.BytesIO):
+        def write(self, chunk: Any) -> int:
+            return super().write(bytes(chunk)[:7])
+
+    file = Short()
+    landed = part.Part(tmp_path / "part", file, 100, None)
+    landed.write(DATA[:100])
+    assert file.getvalue() == DATA[:100]
+    assert (landed.size_bytes, landed.digest.hexdigest()) == (100, hashlib.sha256(DATA[:100]).hexdigest())
 
 
 def test_two_fetches_into_one_file(tmp_path: Path) -> None:

@@ -175,6 +175,7 @@ def test_a_fork_goes_on_by_itself(sshd: Sshd, vmcore: Path) -> None:
     remote = RemoteRanges(sshd.host, str(vmcore))
     try:
         assert remote.read([(0, 10)]) == [DATA[:10]]
+        logins = sshd.logins()
         child = os.fork()
         if child == 0:
             status = 1
@@ -185,6 +186,8 @@ def test_a_fork_goes_on_by_itself(sshd: Sshd, vmcore: Path) -> None:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
         assert remote.read([(20, 10)]) == [DATA[20:30]]
+        # what the two say would get mixed up in one connection
+        assert sshd.logins() == logins + 1
     finally:
         remote.close()
 
