@@ -280,7 +280,16 @@ def test_every_section_is_read_back_as_it_was_written() -> None:
     for section in SECTIONS:
         answer = found.get(section)
         assert isinstance(answer, section.content)
-        assert json.loads(json.dumps(dataclasses.asdict(answer))) == content["sections"][section.name]
+        assert _as_far_as(content["sections"][section.name], json.loads(json.dumps(dataclasses.asdict(answer))))
+
+
+def _as_far_as(recorded: object, read: object) -> bool:
+    """Whether all that was recorded is there; a field that came later has its default."""
+    if isinstance(recorded, dict) and isinstance(read, dict):
+        return all(name in read and _as_far_as(value, read[name]) for name, value in recorded.items())
+    if isinstance(recorded, list) and isinstance(read, list):
+        return len(recorded) == len(read) and all(map(_as_far_as, recorded, read))
+    return recorded == read
 
 
 def test_both_ends_use_one_format() -> None:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Make the recordings of the lab anew: ``tests/recordings/record.py FLAVOUR SITUATION...``
+"""Make the recordings of the lab anew: ``tests/recordings/record.py FLAVOUR[,FLAVOUR] SITUATION...``
 
-A situation is ``check`` (a fresh machine, read only) or ``panic-test`` (all six stages, the machine really crashed). The
-run's transcript, its blobs and its console become ``tests/recordings/<system>/<situation>/``. To be run after a change
-to the commands that the stages ask; nothing in a recording is edited by hand.
+``all`` stands for every flavour. A situation is ``check`` (a fresh machine, read only) or ``panic-test`` (all six stages,
+the machine really crashed). The run's transcript, its blobs and its console become
+``tests/recordings/<system>/<situation>/``. To be run after a change to the commands that the stages ask; nothing in a
+recording is edited by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from kdumpkit.lab import flavour_names
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -40,9 +43,10 @@ def record(flavour: str, situation: str) -> Path:
 
 
 def main() -> int:
-    flavour, *situations = sys.argv[1:]
-    for situation in situations:
-        print(record(flavour, situation).relative_to(TOP))
+    flavours, *situations = sys.argv[1:]
+    for flavour in flavour_names() if flavours == "all" else flavours.split(","):
+        for situation in situations:
+            print(record(flavour, situation).relative_to(TOP))
     return 0
 
 

@@ -96,6 +96,7 @@ def test_hostile_text_gets_into_neither() -> None:
     harmless(" ".join(page.attributes("alt")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "missing",
     ["dump", "crash", "cause", "signature", "timeline", "figures", "reports", "last_words", "findings", "sections"],
