@@ -63,7 +63,8 @@ test-faults: $(STAMP)
 test-flavours: $(STAMP)
 	@$(BIN)/python -c 'from kdumpkit import lab; [lab.install_requirements(print, flavour=lab.load_flavour(f)) for f in lab.flavour_names()]'
 	KDUMPKIT_REQUIRE=lab KDUMPKIT_FLAVOURS=$(if $(FLAVOUR),$(FLAVOUR),el,el-bls,debian-uefi,debian-lvm) \
-	  $(BIN)/python -m pytest tests/lab/test_flavour_runs.py tests/lab/test_flavours.py $(if $(FLAVOUR),-k $(FLAVOUR))
+	  $(BIN)/python -m pytest tests/lab/test_flavour_runs.py tests/lab/test_flavours.py \
+	  tests/lab/test_kernels_as_asked.py $(if $(FLAVOUR),-k $(FLAVOUR))
 
 test-kinds: $(STAMP)
 	KDUMPKIT_REQUIRE=kinds $(BIN)/python -m pytest -m kinds
