@@ -126,27 +126,10 @@ def _crash_timeline(axes: Axes, data: Mapping[str, Any]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _dump_space(axes: Axes, data: Mapping[str, Any]) -> None:
-    # data: bars [[label, bytes], ...]; the unit is chosen by the largest
-    bars = data["bars"]
-    largest = max((size for _, size in bars), default=0) or 1
-    unit, name = (_GIB, "GiB") if largest >= _GIB else (_MIB, "MiB")
-    colours = (_BLUE, _ORANGE, _GREEN, _VERMILION)
-    for row, (_, size) in enumerate(bars):
-        axes.barh(row, size / unit, color=colours[row % len(colours)], height=0.6)
-        shown = f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.1f} MiB"
-        axes.text(size / unit, row, f" {shown}", va="center")
-    axes.set_yticks(range(len(bars)), [_label(label) for label, _ in bars])
-    axes.invert_yaxis()
-    axes.set_xlabel(name)
-    axes.set_xlim(0, largest / unit * 1.18)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 _DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
     "memory-map": _memory_map,
     "crash-timeline": _crash_timeline,
-    "dump-space": _dump_space,
+    labelled_bars.SPACE: labelled_bars.draw_dump_space,
     log_timeline.KIND: log_timeline.draw_log_timeline,
     call_stack.KIND: call_stack.draw_call_stack,
     labelled_bars.TASKS: labelled_bars.draw_tasks_by_state,
@@ -157,7 +140,7 @@ _DRAWN_BY: dict[str, Callable[[Axes, Mapping[str, Any]], None]] = {
 _HEIGHTS: dict[str, float | Callable[[Mapping[str, Any]], float]] = {
     "memory-map": 2.0,
     "crash-timeline": 2.7,
-    "dump-space": 1.7,
+    labelled_bars.SPACE: labelled_bars.height_in,
     log_timeline.KIND: 2.9,
     call_stack.KIND: call_stack.height_in,
     labelled_bars.TASKS: labelled_bars.height_in,

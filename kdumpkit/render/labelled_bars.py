@@ -1,7 +1,7 @@
-"""Bars with their labels and values in words: tasks by state, memory by use, what a dump is made of.
+"""Bars with their labels and values in words: room for a dump, tasks by state, memory by use, what a dump is made of.
 
-The data is that of :mod:`kdumpkit.analysis.figures` in JSON's types. Parts of a whole stand in one bar at the top as
-well, in the order of the rows below it.
+The data is that of :mod:`kdumpkit.analysis.figures` in JSON's types; of the room it is ``bars`` with label and bytes.
+Parts of a whole stand in one bar at the top as well, in the order of the rows below it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from kdumpkit.render.text import cut_in_the_middle
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TASKS, MEMORY, COMPOSITION = "tasks-by-state", "memory-by-use", "dump-composition"
+SPACE, TASKS, MEMORY, COMPOSITION = "dump-space", "tasks-by-state", "memory-by-use", "dump-composition"
 #: Okabe and Ito, without yellow, which is hard to see on white; neighbours differ in lightness
 _COLOURS = ("#56b4e9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#7a4b00", "#8fd0b8", "#4d4d4d", "#b8b8b8")
 _BLUE, _VERMILION, _GREY, _INK = "#0072b2", "#d55e00", "#b8b8b8", "#1f2328"
 _GIB, _MIB = 1 << 30, 1 << 20
-_LABEL = 34
-_ROW_IN = 0.27
+_LABEL = 42
+_ROW_IN, _MARGIN_PIXELS = 0.27, 12
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,17 @@ class Bar:
 
 def height_in(data: Mapping[str, Any]) -> float:
     """The height that all rows need, in inches, without the caption."""
-    rows = len(data.get("states") or data.get("uses") or ()) or 4
-    return _ROW_IN * (rows + 1) + 0.5
+    bars = next((data[name] for name in ("bars", "states") if name in data), None)
+    # the others have one bar more, of all parts
+    rows = len(bars) if bars is not None else 1 + len(data["uses"]) if "uses" in data else 5
+    return _ROW_IN * max(rows, 1) + 0.1
+
+
+def draw_dump_space(axes: Axes, data: Mapping[str, Any]) -> None:
+    """Sizes beside each other."""
+    colours = (_BLUE, "#e69f00", "#009e73", _VERMILION)
+    sizes = enumerate(data["bars"])
+    _draw(axes, [Bar(label, size, _size(size, 0), colours[n % len(colours)]) for n, (label, size) in sizes])
 
 
 def draw_tasks_by_state(axes: Axes, data: Mapping[str, Any]) -> None:
@@ -55,7 +64,7 @@ def draw_tasks_by_state(axes: Axes, data: Mapping[str, Any]) -> None:
         colour = _VERMILION if blocked else _BLUE
         strong = blocked and state["tasks"] > 0
         bars.append(Bar(f"{meaning} ({state['letter']})", state["tasks"], str(state["tasks"]), colour, strong))
-    _draw(axes, bars, f"tasks ({data['total']} in all)")
+    _draw(axes, bars)
 
 
 def draw_memory_by_use(axes: Axes, data: Mapping[str, Any]) -> None:
@@ -97,20 +106,18 @@ def _size(size_bytes: int, total: int) -> str:
 
 
 def _draw_sizes(axes: Axes, bars: Sequence[Bar], whole: str, total: int) -> None:
-    unit, name = (_GIB, "GiB") if total >= _GIB else (_MIB, "MiB")
-    scaled = [Bar(b.label, b.value / unit, b.words, b.colour, b.strong, b.part) for b in bars]
-    words = f"{total / unit:.2f} {name}" if unit == _GIB else f"{total / unit:.1f} {name}"
-    _draw(axes, scaled, name, whole=(whole, total / unit, words))
+    _draw(axes, bars, whole=(whole, total, _size(total, 0)))
 
 
-def _draw(axes: Axes, bars: Sequence[Bar], axis: str, whole: tuple[str, float, str] | None = None) -> None:
+def _draw(axes: Axes, bars: Sequence[Bar], whole: tuple[str, float, str] | None = None) -> None:
+    # values stand beside their bars: an axis with numbers would say the same again, and takes longer than all bars
     longest = max([*(bar.value for bar in bars), 0.0 if whole is None else whole[1]], default=0) or 1
-    labels = [cut_in_the_middle(bar.label, _LABEL) for bar in bars]
+    labels = [(cut_in_the_middle(bar.label, _LABEL), bar.strong) for bar in bars]
     first = 0
     if whole is not None:
         first = 1
         label, value, words = whole
-        labels.insert(0, label)
+        labels.insert(0, (label, False))
         parts = [bar for bar in bars if bar.part]
         ends = list(accumulate(bar.value for bar in parts))
         begins = [end - bar.value for end, bar in zip(ends, parts, strict=True)]
@@ -125,10 +132,18 @@ def _draw(axes: Axes, bars: Sequence[Bar], axis: str, whole: tuple[str, float, s
         if bar.strong:
             patch.set_hatch("//")
         axes.text(width, row, f" {bar.words}", va="center", color=_INK, weight="bold" if bar.strong else "normal")
-    axes.set_yticks(range(len(labels)), labels)
-    for tick, bar in zip(axes.get_yticklabels()[first:], bars, strict=True):
-        tick.set_fontweight("bold" if bar.strong else "normal")
-    axes.set_ylim(len(labels) - 0.5, -0.6)
-    axes.set_xlabel(axis)
-    axes.set_xlim(0, longest * 1.22)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.axis("off")
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    _write_labels(axes, labels, longest * 1.22)
+
+
+def _write_labels(axes: Axes, labels: Sequence[tuple[str, bool]], right: float) -> None:
+    """Labels to the left of the bars, with as much room as the widest takes."""
+    written = [
+        axes.text(0, row, f"{label} ", va="center", ha="right", color=_INK, weight="bold" if strong else "normal")
+        for row, (label, strong) in enumerate(labels)
+    ]
+    width = axes.get_window_extent().width
+    widest = max((label.get_window_extent().width for label in written), default=0.0) + _MARGIN_PIXELS
+    axes.set_xlim(-right * widest / (width - widest), right)
