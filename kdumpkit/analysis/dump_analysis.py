@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from kdumpkit.vmcore.plain import unpacked_dump
 from kdumpkit.vmcore.unpack import Unpacked
 
 FORMAT = "kdumpkit analysis 1"
+_ADDRESS = re.compile(r"\b(?:0x)?[0-9a-f]{8,16}\b")
 _BANNER = re.compile(rb"Linux version [^\n]{1,400}")
 #: reading a dump of a terabyte's machine takes its time
 _REPORT_DEADLINE_S = 1800.0
@@ -144,16 +145,24 @@ def _read_report(
     raw = _raw(result)
     if vmlinux is None:
         return report, raw, None
-    failed = {key: str(value["error"]) for key, value in raw["sections"].items() if "error" in value}
+    failed = failed_parts(raw["sections"])
     if not failed:
         return report, raw, Finding(name, Status.PASS, f"drgn read all {len(raw['sections'])} parts of its report")
-    # where the dump does not open, every section says the same
-    same: dict[str, list[str]] = {}
-    for key, words in failed.items():
-        same.setdefault(words, []).append(key)
-    reason = "; ".join(f"{', '.join(keys)}: {words}" for words, keys in same.items())
-    status = Status.FAIL if "crashed_task" in failed else Status.WARN
-    return report, raw, Finding(name, status, f"not everything could be read: {reason}"[:2000])
+    status = Status.FAIL if "error" in raw["sections"].get("crashed_task", {}) else Status.WARN
+    return report, raw, Finding(name, status, f"not everything could be read: {failed}"[:2000])
+
+
+def failed_parts(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which parts of a report could not be read and why, those that failed alike told once; empty: all were read."""
+    alike: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
+    for name, answer in sections.items():
+        if "error" in answer:
+            # the same but for the address
+            without = _ADDRESS.sub("", str(answer["error"]))
+            alike.setdefault(without, []).append(name)
+            words.setdefault(without, str(answer["error"]))
+    return "; ".join(f"{', '.join(names)}: {words[without]}" for without, names in alike.items())
 
 
 def _raw(result: CommandResult) -> dict[str, Any]:

@@ -58,19 +58,22 @@ def oops(
 ) -> int:
     """Tell why a kernel died from logs alone; with --json one object per file and line."""
     from kdumpkit.analysis.crash_document import crash_document, oops_document
+    from kdumpkit.analysis.log.foreign import describe_foreign
     from kdumpkit.analysis.log.paths import seekable
 
     same: dict[str, list[str]] = {}
     for number, path in enumerate(logs):
         with seekable(path) as file:
             log, excerpt = _read_log(file)
+            note = describe_foreign(file) if log.fatal is None else ""
         if as_json:
-            print(json.dumps({"file": str(path)} | oops_document(log, excerpt), ensure_ascii=False))
+            row = {"file": str(path)} | oops_document(log, excerpt) | {"note": note or None}
+            print(json.dumps(row, ensure_ascii=False))
             continue
         from kdumpkit.render.crash_text import crash_text
 
         document = {"file": str(path), **crash_document(log, excerpt)}
-        print(("\n" if number else "") + crash_text(document))
+        print(("\n" if number else "") + crash_text(document) + (f"\n  {note}" if note else ""))
         if document["signature"]:
             title = f"{document['signature']['hash']}  {document['signature']['title']}"
             same.setdefault(title, []).append(str(path))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kdumpkit.analysis.dump_analysis import failed_parts
 from kdumpkit.analysis.log.model import NO_CRASH
 from kdumpkit.cli.main import main
 from tests.analysis.conftest import Debuginfod, debuginfod  # noqa: F401 - a fixture
@@ -319,3 +320,28 @@ def test_oops_reads_a_pipe() -> None:
     done = subprocess.run(argv, input=f"{BANNER}\n{REPORT}".encode(), capture_output=True, timeout=60, check=True)
     assert json.loads(done.stdout)["kind"] == "null_deref"
     assert json.loads(done.stdout)["file"] == "-"
+
+
+def test_oops_says_what_a_file_is_that_is_no_log(tmp_path: Path) -> None:
+    empty, quiet = tmp_path / "empty", tmp_path / "quiet"
+    empty.write_bytes(b"")
+    quiet.write_text("all is well\n")
+    done = run("oops", empty, quiet)
+    assert done.returncode == 0
+    assert done.stdout.count("no crash in it") == 2
+    assert done.stdout.count("the file is empty: nothing was written to it") == 1
+    rows = [json.loads(line) for line in run("oops", "--json", empty, quiet).stdout.splitlines()]
+    assert [row["note"] for row in rows] == ["the file is empty: nothing was written to it", None]
+
+
+def test_parts_that_fail_alike_are_told_once(tmp_path: Path) -> None:
+    failed = {
+        f"part{number}": {"error": f"this part cannot be read: FaultError: at 0xffffffff924622{number:02x}"}
+        for number in range(9)
+    }
+    reason = failed_parts(failed | {"system": {"release": "6.1.0"}})
+    assert reason.count("FaultError") == 1
+    assert reason.startswith("part0, part1, part2,")
+    assert "0xffffffff92462200" in reason
+    assert "system" not in reason
+    assert failed_parts({"system": {"release": "6.1.0"}}) == ""
