@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import count
 
 from kdumpkit.analysis.log.frames import (
     Frame,
     Location,
-    common_frame,
-    parse_address,
     parse_frame,
     parse_location,
 )
 from kdumpkit.analysis.log.kinds.rule import Role
-from kdumpkit.analysis.log.model import CrashBlock, Severity
-from kdumpkit.analysis.log.module_list import split_modules
+from kdumpkit.analysis.log.model import Severity
 from kdumpkit.analysis.log.stall_stacks import StallStacks
 from kdumpkit.analysis.log.task_header import (
     HEADER_FIELDS,
@@ -44,8 +42,6 @@ MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
 #: of a line that is kept as printed
 TEXT_LIMIT = 512
-#: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
-_FIRST_PAGE = 4096
 
 
 class Builder:
@@ -87,7 +83,7 @@ class Builder:
         self.comm: str | None = None
         self.mce_cpus: set[int] = set()
         #: with the line's number; a match becomes a frame where the report is kept
-        self.frames: list[tuple[Frame | re.Match[str], int]] = []
+        self.frames: list[tuple[Frame | re.Match[str] | str, int]] = []
         self.tracing = False
         self.traced = False
         self.sealed = False
@@ -211,6 +207,13 @@ class Builder:
             self.frames.append((frame, line_number))
         self.confirmed = True
 
+    def take_frame_lines(self, lines: list[str], line_number: int) -> None:
+        """Take lines of the trace that is being printed, prefixes and all; what they hold is read in the end."""
+        if not self.frames:
+            self.line_numbers["call_trace"] = line_number
+        self.frames.extend(zip(lines[: FRAME_LIMIT - len(self.frames)], count(line_number), strict=False))
+        self.confirmed = True
+
     def _begin_trace(self, text: str, word: str, line_number: int) -> None:
         if not text.lower().startswith(("call trace:", "backtrace:", "trace:")):
             return
@@ -320,67 +323,6 @@ class Builder:
     def _take_note(self, text: str, word: str, line_number: int) -> None:
         # part of a report, and nothing in it that is kept
         return
-
-    # --- the end ---
-
-    def finish(self, kernel_release: str | None, kernel_release_line: int | None) -> CrashBlock:
-        """The report as a value; the release of the boot's banner stands in where the report prints none."""
-        kind = self._settled_kind()
-        location = self.location
-        lines = {name: number for name, number in self.line_numbers.items() if name != "place"}
-        if location is None and self.place is not None and kind == "warning":
-            location = self.place
-            lines["rip_symbol"] = self.line_numbers["place"]
-        modules, module_taints, last_unloaded = split_modules(" ".join(self.module_texts))
-        release = self.header.release
-        if release is None and kernel_release is not None and kernel_release_line is not None:
-            release = kernel_release
-            lines["kernel_release"] = kernel_release_line
-        return CrashBlock(
-            kind=kind,
-            severity=self.severity,
-            panicked=self.panicked,
-            panic_reason=self.panic_reason,
-            title=self.title,
-            rip_symbol=location.symbol if location else None,
-            rip_offset=location.offset if location else None,
-            rip_module=location.module if location else None,
-            comm=self.comm if self.comm is not None else self.header.comm,
-            pid=self.pid if self.pid is not None else self.header.pid,
-            cpu=self._settled_cpu(),
-            kernel_release=release,
-            kernel_version=self.header.version,
-            tainted=self.header.taint,
-            frames=tuple(f if isinstance(f, Frame) else common_frame(f, number) for f, number in self.frames),
-            hardware_name=self.hardware_name,
-            workqueue=self.workqueue,
-            modules_linked_in=modules,
-            registers=tuple(self.registers),
-            fault_address=self.fault_address,
-            bug_at=self.bug_at,
-            oops_number=self.oops_number,
-            time_s=self.time_s,
-            first_line=self.first_line,
-            last_line=self.last_line,
-            line_numbers=lines,
-            module_taints=module_taints,
-            last_unloaded=last_unloaded,
-        )
-
-    def _settled_kind(self) -> str:
-        if self.kind not in ("paging_request", "oops"):
-            return self.kind
-        address = parse_address(self.fault_address)
-        if address is not None and address < _FIRST_PAGE:
-            return "null_deref"
-        return "paging_request" if address is not None else self.kind
-
-    def _settled_cpu(self) -> int | None:
-        if self.cpu is not None:
-            return self.cpu
-        if self.header.cpu is not None:
-            return self.header.cpu
-        return next(iter(self.mce_cpus)) if len(self.mce_cpus) == 1 else None
 
 
 _Take = Callable[[Builder, str, str, int], None]

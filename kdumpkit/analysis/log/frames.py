@@ -8,6 +8,7 @@ arch/powerpc/kernel/process.c (show_stack), arch/s390/kernel/dumpstack.c (show_a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 # until 2.6.18 a module stood in front, between colons
@@ -79,6 +80,23 @@ def common_frame(match: re.Match[str], line_number: int) -> Frame:
     """The frame that ``COMMON_FRAME`` or its whole line found; made only where a report is kept."""
     guess, symbol, offset, module = match.groups()[-4:]
     return Frame(symbol, "+" + offset, module, guess is None, line_number)
+
+
+def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | str, int]]) -> tuple[Frame, ...]:
+    """The frames of what was taken for some: frames, what ``COMMON_FRAME`` found, or whole lines with their numbers."""
+    frames = []
+    for entry, line_number in taken:
+        if isinstance(entry, Frame):
+            frames.append(entry)
+            continue
+        match = COMMON_FRAME_LINE.match(entry) if isinstance(entry, str) else entry
+        if match is not None:
+            frames.append(common_frame(match, line_number))
+        elif isinstance(entry, str):
+            frame = parse_frame(entry.partition("] ")[2].strip(), line_number)
+            if frame is not None:
+                frames.append(frame)
+    return tuple(frames)
 
 
 def parse_location(text: str) -> Location | None:

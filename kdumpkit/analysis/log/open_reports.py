@@ -12,10 +12,11 @@ from collections import deque
 from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
+from kdumpkit.analysis.log.finish import finish_report
 from kdumpkit.analysis.log.frames import COMMON_FRAME, COMMON_FRAME_LINE
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
-from kdumpkit.analysis.log.prefixes import Message
+from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, Message
 
 #: a report is over after so many lines that do not look like part of one
 _GAP_LINES = 100
@@ -31,6 +32,7 @@ _KEPT_LAST = 384
 
 _match_frame = COMMON_FRAME.match
 _match_frame_line = COMMON_FRAME_LINE.match
+_match_stamp = COMMON_PREFIX.match
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
@@ -67,18 +69,30 @@ class OpenReports:
 
         ``line_number`` is the number of the line before the first of ``lines``.
         """
-        caller, index, stamp = builder.caller, start, None
-        while index < end:
-            match = _match_frame_line(lines[index])
-            if match is None or match[2] != caller:
-                break
-            stamp = match[1]
-            index += 1
-            builder.take_frame(match, line_number + index)
-        if stamp is not None:
-            builder.last_line, builder.gap_lines, builder.last_time = line_number + index, 0, stamp
-            if builder.last_line - builder.first_line > _REPORT_LINES:
-                self._close(builder.caller)
+        first = _match_frame_line(lines[start])
+        if first is None or first[2] != builder.caller:
+            return 0
+        index = start + 1
+        if builder.caller is None:
+            # behind the stamp stand two blanks and a place in the code: the rest is read where the report is kept
+            at = first.end(1)
+            while index < end:
+                line = lines[index]
+                if line[at : at + 3] != "]  " or line[:1] != "[" or "+0x" not in line:
+                    break
+                index += 1
+        else:
+            while index < end:
+                match = _match_frame_line(lines[index])
+                if match is None or match[2] != builder.caller:
+                    break
+                index += 1
+        builder.take_frame_lines(lines[start:index], line_number + start + 1)
+        last = _match_stamp(lines[index - 1])
+        builder.last_line, builder.gap_lines = line_number + index, 0
+        builder.last_time = last[1] if last is not None else first[1]
+        if builder.last_line - builder.first_line > _REPORT_LINES:
+            self._close(builder.caller)
         return index - start
 
     def take(self, message: Message, number: int) -> None:
@@ -309,7 +323,7 @@ class OpenReports:
         blocks: dict[int, CrashBlock] = {}
         for report in reports:
             release, line = self.boots.release.get(report.boot, (None, None))
-            blocks[report.order] = report.finish(release, line)
+            blocks[report.order] = finish_report(report, release, line)
         fatal = None if chosen is None else blocks[chosen.order]
         return fatal, None if in_capture is None else blocks[in_capture.order], tuple(blocks.values())
 
