@@ -59,11 +59,11 @@ def oops(
     """Tell why a kernel died from logs alone; with --json one object per file and line."""
     from kdumpkit.analysis.crash_document import crash_document, oops_document
     from kdumpkit.analysis.log.foreign import describe_foreign
-    from kdumpkit.analysis.log.paths import seekable
+    from kdumpkit.analysis.packed_log import readable_log
 
     same: dict[str, list[str]] = {}
     for number, path in enumerate(logs):
-        with seekable(path) as file:
+        with readable_log(path) as file:
             log, excerpt = _read_log(file)
             note = describe_foreign(file) if log.fatal is None else ""
         if as_json:

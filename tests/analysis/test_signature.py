@@ -106,6 +106,16 @@ def test_what_the_kernel_hands_work_over_to(frames: str, function: str) -> None:
     assert of(soft_lockup("widget_a+0x1/0x2", frames)).frames == (function,)
 
 
+def test_what_an_interrupt_interrupted_may_be_the_work_of_another() -> None:
+    # a timer's function was interrupted by the next timer, and had itself interrupted a program
+    text = soft_lockup(
+        "widget_a+0x1/0x2",
+        "widget_tick+0x1/0x9;call_timer_fn+0x1/0x9;__do_softirq+0x1/0x9;irq_exit_rcu+0x1/0x9;"
+        "sysvec_apic_timer_interrupt+0x1/0x9;asm_sysvec_apic_timer_interrupt+0x1/0x9;other_write+0x1/0x9;ksys_write+0x1/0x9",
+    )
+    assert of(text).frames == ("widget_tick",)
+
+
 def test_a_stack_that_ran_full_is_told_by_what_the_thread_was_at() -> None:
     end = "Kernel panic - not syncing: corrupted stack end detected inside scheduler"
     frames = "panic+0x1/0x9 __schedule+0x1/0x9 {}+0x1/0x9 flush_x+0x1/0x9 process_one_work+0x1/0x9 kthread+0x1/0x9"

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT
 from kdumpkit.analysis.log.reader import read_crash_blocks
-from kdumpkit.errors import NotAVmcore, UsageError
+from kdumpkit.errors import UsageError
 
 _BLOCK_BYTES = 1 << 16
 
@@ -46,14 +46,10 @@ def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
 def seekable(path: Path | str) -> Iterator[Path]:
     """The file itself, or a copy of what comes from standard input (``-``), a pipe or a device, which ends here.
 
-    A log that logrotate packed is unpacked to such a copy. Raises UsageError where it cannot be read.
+    Raises UsageError where it cannot be read.
     """
     source = Path("/dev/stdin") if str(path) == "-" else Path(path)
-    if source.is_file():
-        with _unpacked(source) as plain:
-            yield plain
-        return
-    if not source.exists() or source.is_dir():
+    if source.is_file() or not source.exists() or source.is_dir():
         yield source
         return
     with tempfile.NamedTemporaryFile(prefix="kdumpkit-log-") as copy:
@@ -64,30 +60,6 @@ def seekable(path: Path | str) -> Iterator[Path]:
         except OSError as error:
             raise UsageError(f"The log {path} cannot be read: {error.strerror or error}.") from error
         yield Path(copy.name)
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
-    # most logs are not packed, and what unpacks them takes longer to import than to read them
-    from kdumpkit.vmcore.format import wrapper_of
-
-    try:
-        with open(path, "rb") as file:
-            packed = wrapper_of(file.read(32)) is not None
-    except OSError:
-        packed = False
-    if not packed:
-        yield path
-        return
-    from kdumpkit.vmcore.unpack import unpack
-
-    with tempfile.TemporaryDirectory(prefix="kdumpkit-log-") as folder:
-        out = Path(folder) / path.name
-        try:
-            unpack(path, out)
-        except NotAVmcore as error:
-            raise UsageError(f"The log {path} cannot be unpacked: {error.message}.", f"file {path}") from error
-        yield out
 
 
 def bounded_lines(log: BinaryIO) -> Iterator[bytes]:

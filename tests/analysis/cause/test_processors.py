@@ -192,6 +192,14 @@ def test_a_stalled_processor_that_spins_is_a_victim() -> None:
     assert "it holds the lock: processor 3" in cause.sentence
 
 
+def test_a_processor_that_spins_does_not_hold_what_it_waits_for() -> None:
+    # nor where it is not known which lock that is
+    (one,) = read_processors(stacks(VICTIM))
+    assert may_hold((dataclasses.replace(one, lock="another"),), one) == ()
+    assert may_hold((dataclasses.replace(one, cpu=6, lock=""),), one) == ()
+    assert len(may_hold((dataclasses.replace(one, cpu=6, lock="another"),), one)) == 1
+
+
 def test_no_section_no_processors() -> None:
     assert read_processors(None) == ()
     assert find_processor(read_processors(stacks(IDLE)), 9) is None
