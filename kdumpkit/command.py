@@ -21,8 +21,8 @@ class Command:
     accepted: tuple[int, ...] = (0,)
     #: a short name for reports where the argv is long (a script); empty: the argv itself is shown
     title: str = ""
-    #: a script of ours behind ``sh -c`` that leaves nothing running: a shell that is there already may run it by
-    #: itself, which spares a slow host two programs. Not part of what is asked, so not compared.
+    #: a script of ours behind ``sh -c`` that leaves nothing running that could still write: a shell that is there may
+    #: run it by itself, which spares a slow host two programs. Not part of what is asked, so not compared.
     inline: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from kdumpkit.hosts.base import Host
 #: status of the script where the host is in another boot than the one consented to
 _OTHER_BOOT = 90
 _SCRIPT = f"""\
-[ "$(cat /proc/sys/kernel/random/boot_id)" = "$1" ] || exit {_OTHER_BOOT}
+read -r now </proc/sys/kernel/random/boot_id && [ "$now" = "$1" ] || exit {_OTHER_BOOT}
 command -v setsid > /dev/null || exit 91
 setsid sh -c "sleep 1; $2" < /dev/null > /dev/null 2>&1 &
 """
@@ -27,7 +27,7 @@ def go_down(host: Host, consent: Consent, last_words: str, *, title: str) -> Com
             f"{host.name}: no consent was checked for this boot; nothing was done", "call check_consent() first"
         )
     argv = ("sh", "-c", _SCRIPT, "sh", consent.boot_id, last_words)
-    result = host.run(command(*argv, timeout_s=30, as_root=True, title=title))
+    result = host.run(command(*argv, timeout_s=30, as_root=True, title=title, inline=True))
     if result.exit_status == _OTHER_BOOT:
         raise GateClosed(
             f"{host.name} has booted since consent was given (its boot id is no longer {consent.boot_id}), so it "

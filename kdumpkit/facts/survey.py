@@ -102,11 +102,13 @@ class Survey:
     def begin(self, *names: str) -> None:
         """Have these facts read now, beside each other and whatever is asked first; they are facts with a command.
 
-        Of ``packages``, ``units``, ``files``, ``mounts``, ``guest``, ``surroundings``. One that is never asked for then
-        was read in vain, so these are facts that the stage is about to use.
+        Of ``kernel`` (and with it the boot loader's and the family's settings), ``packages``, ``units``, ``files``,
+        ``mounts``, ``guest``, ``surroundings``. One that is never asked for then was read in vain, so these are facts
+        that the stage is about to use.
         """
         asked = self._asked
         readers: dict[str, Callable[[Host], object]] = {
+            "kernel": lambda host: self._read_from(host, self._all_paths),
             "packages": lambda host: asked.packages and asked.read_packages(host, asked.packages),
             "units": lambda host: asked.units and read_units(host, asked.units),
             "files": self._read_tree,
@@ -116,11 +118,18 @@ class Survey:
         }
         self._host.begin_for(*(readers[name] for name in names))
 
+    def settle(self) -> None:
+        """Have everything in the record that was begun."""
+        self._host.settle()
+
     @cached_property
     def _all_files(self) -> dict[str, FileState]:
+        return self._read(self._all_paths)
+
+    @property
+    def _all_paths(self) -> tuple[str, ...]:
         asked = self._asked
-        paths = (*KERNEL_PATHS, *asked.boot_loader_paths, *asked.settings_paths, *asked.other_paths)
-        return self._read(paths)
+        return (*KERNEL_PATHS, *asked.boot_loader_paths, *asked.settings_paths, *asked.other_paths)
 
     def _read(self, paths: tuple[str, ...]) -> dict[str, FileState]:
         return self._read_from(self._host, paths)

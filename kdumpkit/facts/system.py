@@ -10,7 +10,14 @@ from kdumpkit.facts.uname import Uname, parse_uname
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
 
-_SCRIPT = f"uname -nrvm && {{ cat {PATHS[0]} 2>/dev/null || cat {PATHS[1]}; }}"
+# the shell reads it by itself, for a program is slow to start on an emulated host
+_SCRIPT = f"""\
+uname -nrvm || exit
+file={PATHS[0]}
+[ -r "$file" ] || file={PATHS[1]}
+[ -r "$file" ] || exit 1
+while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$file"
+"""
 
 
 def read_system(host: Host) -> tuple[Uname | Unknown, OsRelease | Unknown]:

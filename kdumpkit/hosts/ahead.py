@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kdumpkit.command import Command, CommandResult
+from kdumpkit.errors import KdumpkitError
 from kdumpkit.hosts.base import Fetched, Host, Progress
 
 
 class Ahead(Host):
     """``inner``, and answers that are on their way: a command that was begun is not run again when it is asked for.
 
-    What was begun and is never asked for is as if it had not been run: it is in no record.
+    What was begun and not asked for is in no record until :meth:`settle`.
     """
 
     def __init__(self, inner: Host) -> None:
@@ -23,9 +25,20 @@ class Ahead(Host):
     def begin_for(self, *readers: Callable[[Host], object]) -> None:
         """Begin the first command that each of them asks of a host, in turn, for whoever reads that next."""
         found = (_first_command(read, self.name) for read in readers)
-        commands = [command for command in found if command is not None and command not in self._begun]
-        if commands:
-            self._begun.update(zip(commands, self._inner.begin_in_turn(commands), strict=True))
+        self.begin_ahead(*(command for command in found if command is not None))
+
+    def begin_ahead(self, *commands: Command) -> None:
+        """Begin these, in turn, for whoever asks for one of them next."""
+        new = [command for command in commands if command not in self._begun]
+        if new:
+            self._begun.update(zip(new, self._inner.begin_in_turn(new), strict=True))
+
+    def settle(self) -> None:
+        """Ask for what was begun and not asked for yet, so that a record has all that a host was made to do."""
+        while self._begun:
+            _, ask = self._begun.popitem()
+            with contextlib.suppress(KdumpkitError):  # nobody needs it
+                ask()
 
     def run(self, command: Command) -> CommandResult:
         begun = self._begun.pop(command, None)

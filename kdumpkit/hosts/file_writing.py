@@ -38,6 +38,7 @@ trap 'rm -f -- "$tmp"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 dd bs=65536 conv=fsync status=none of="$tmp" || exit 23
 replaced=0
+kept=" $mode"
 if [ -e "$t" ]; then
   replaced=1
   kept=$(stat -c '%u:%g %a' -- "$t") || exit 24
@@ -51,7 +52,7 @@ fi
 mv -fT -- "$tmp" "$t" || exit 26
 trap - EXIT
 sync -- "$dir" 2>/dev/null || sync
-printf '%s %s\n%s\0' "$replaced" "$(stat -c %a -- "$t")" "$t"
+printf '%s %s\n%s\0' "$replaced" "${kept#* }" "$t"
 exec cat -- "$t"
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,10 +24,12 @@ from kdumpkit.distributions.answers import DumpState
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
+from kdumpkit.hosts.ahead import Ahead
 from kdumpkit.hosts.on_host import OnHost
 from kdumpkit.runbook import crash_figures
 from kdumpkit.runbook.cause import explain, show_sections
 from kdumpkit.runbook.clock import utc
+from kdumpkit.runbook.conclusion import conclusion
 from kdumpkit.runbook.crash_words import crash_facts, kept_fields, kind_words, stack_words
 from kdumpkit.runbook.dump_reading import (
     IN_PLACE,
@@ -47,12 +50,21 @@ class Analysis(Stage):
     """Reads one dump. Nothing on the host is changed in any mode."""
 
     name: ClassVar[str] = "06-analysis"
+    looks_at_host: ClassVar[bool] = False
     _log: CrashLog | None = None
     _excerpt: Excerpt = Excerpt()
     _report: CrashReport | None = None
     #: crash at work, begun beside drgn; None: it is not installed here
     _crash: Callable[[], CommandResult] | None = None
     _crash_asked = False
+
+    @cached_property
+    def _here(self) -> Ahead:
+        return Ahead(self.session.here)
+
+    def forget_survey(self) -> None:
+        super().forget_survey()
+        self._here.settle()
 
     @step
     def locate_dump(self) -> StepReport:
@@ -95,6 +107,9 @@ class Analysis(Stage):
         name = path.rsplit("/", 1)[-1]
         fetched = fetch_dump(self.session, path, self.session.dumps_dir / name)
         self.keep(local_path=name, dump_sha256=fetched.sha256, dump_size_bytes=fetched.size_bytes)
+        # both walk through the dump; they do so at the same time
+        self._here.begin_ahead(self._header_command(name))
+        self._here.begin_ahead(self._log_command(name))
         reason = f"both copies of {name} have {fetched.size_bytes} bytes and the digest {fetched.sha256}"
         return StepReport(
             title,
@@ -121,7 +136,7 @@ class Analysis(Stage):
         path = self._local()
         if path is None:
             return StepReport(title, conclusion=NO_DUMP)
-        found = self._json(("python", "-m", "kdumpkit.vmcore.report", path, *self._where()), f"header of {path}")
+        found = self._json(self._header_command(path))
         self.keep(vmcore=found)
         if "error" in found:
             finding = Finding("dump.whole", Status.FAIL, str(found["error"]), str(found["hint"]))
@@ -147,13 +162,7 @@ class Analysis(Stage):
         path = self._local()
         if path is None:
             return StepReport(title, conclusion=NO_DUMP)
-        result = self.session.here.run(
-            Command(
-                ("python", "-m", "kdumpkit.vmcore.dmesg", path, *self._where()),
-                timeout_s=300 if self._on_host() is None else IN_PLACE_TIMEOUT_S,
-                title=f"kernel log of {path}",
-            )
-        )
+        result = self._here.run(self._log_command(path))
         records = (result.record,)
         if not result.ok:
             said = result.stderr.decode("utf-8", "replace").strip()
@@ -200,6 +209,9 @@ class Analysis(Stage):
         found = parse_symbols_search(result.stdout, build_id, release)
         finding = symbols_match(found, given=bool(given), remedy=install)
         self.keep(vmlinux=None if found.path is None else str(found.path))
+        path = self._local()
+        if found.path is not None and path is not None and self._on_host() is None:
+            self._begin_crash(Path(path), found.path)
         facts = tuple((str(candidate.path), candidate.reason) for candidate in found.candidates)
         return StepReport(title, facts=facts, findings=(replace(finding, records=(result.record,)),))
 
@@ -212,8 +224,6 @@ class Analysis(Stage):
         if not vmlinux:
             return StepReport(title, conclusion="without symbols there is no stack but the one in the log")
         there = self._on_host()
-        if there is None:
-            self._begin_crash(Path(path), Path(str(vmlinux)))
         timeout_s = DRGN_TIMEOUT_S if there is None else IN_PLACE_TIMEOUT_S
         result = self.session.here.run(
             drgn_report_command(
@@ -336,25 +346,9 @@ class Analysis(Stage):
     @step
     def conclude(self) -> StepReport:
         """One sentence on why the kernel died and how that is known."""
-        crash = self.session.recall_value("crash")
-        if crash is None:
+        sentence = conclusion(self.session)
+        if sentence is None:
             return StepReport("Conclusion", conclusion="No dump was read, so nothing is concluded.")
-        stack = self.session.recall_value("stack")
-        where = f" in {crash['rip_symbol']}" if crash["rip_symbol"] else ""
-        who = f", task {crash['comm']} (pid {crash['pid']}) on CPU {crash['cpu']}" if crash["comm"] else ""
-        basis = "the dump's log and its stack with symbols agree" if stack else "read from the dump's log alone"
-        if crash["kind"] == "sysrq":
-            what = "The kernel was made to panic by sysrq-c"
-            if self.session.recall_value("dump_of_test"):
-                what += f", which was this run's test {self.session.run_id}"
-        else:
-            cause = self.session.recall_value("cause")
-            if cause is not None:
-                sentence = f"{cause['sentence'].rstrip('.')} ({cause['confidence']}{who}; {basis})."
-                self.keep(conclusion=sentence)
-                return StepReport("Conclusion", conclusion=sentence)
-            what = f"The kernel died of {crash['kind'].replace('_', ' ')} ({crash['panic_reason'] or crash['title']})"
-        sentence = f"{what}{where}{who}; {basis}."
         self.keep(conclusion=sentence)
         return StepReport("Conclusion", conclusion=sentence)
 
@@ -382,12 +376,21 @@ class Analysis(Stage):
             return None
         return dict(found)
 
-    def _json(self, argv: tuple[str, ...], title: str) -> dict[str, Any]:
+    def _header_command(self, path: str) -> Command:
+        argv = ("python", "-m", "kdumpkit.vmcore.report", path, *self._where())
         timeout_s = 600 if self._on_host() is None else IN_PLACE_TIMEOUT_S
-        result = self.session.here.run(Command(argv, timeout_s=timeout_s, title=title))
+        return Command(argv, timeout_s=timeout_s, title=f"header of {path}")
+
+    def _log_command(self, path: str) -> Command:
+        argv = ("python", "-m", "kdumpkit.vmcore.dmesg", path, *self._where())
+        timeout_s = 300 if self._on_host() is None else IN_PLACE_TIMEOUT_S
+        return Command(argv, timeout_s=timeout_s, title=f"kernel log of {path}")
+
+    def _json(self, command: Command) -> dict[str, Any]:
+        result = self._here.run(command)
         try:
             found = json.loads(result.stdout)
         except ValueError as error:
             said = result.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise NotAVmcore(f"{title}: {said[-1] if said else 'no answer'}", " ".join(argv)) from error
+            raise NotAVmcore(f"{command.title}: {said[-1] if said else 'no answer'}", " ".join(command.argv)) from error
         return dict(found)

@@ -99,6 +99,8 @@ class Stage:
 
     #: the notebook's name without its ending
     name: ClassVar[str]
+    #: its first step looks at the host as it is, so that is read from the moment on in which the host is known
+    looks_at_host: ClassVar[bool] = True
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -146,6 +148,8 @@ class Stage:
                 f"{self.name} stops here and nothing was changed",
                 f"mode: check reads what can be read on any Linux; changed are only: {', '.join(families())}",
             )
+        if self.looks_at_host and self.parameters.mode != "rollback":
+            self.survey.begin("kernel")
 
     @step
     def summary(self) -> StepReport:
@@ -220,6 +224,8 @@ class Stage:
 
     def forget_survey(self) -> None:
         """The host was changed, or another boot of it runs: read the facts again when next asked."""
+        if self._survey is not None:
+            self._survey.settle()
         self._survey = None
 
     def known(self, fact: T | Unknown) -> T:
@@ -241,6 +247,7 @@ class Stage:
 
     def fail(self, error: KdumpkitError) -> None:
         """Keep the error that ends a step, and give the lock on the host back."""
+        self.forget_survey()
         self.note_error(error)
         self.unlock()
 
@@ -335,6 +342,7 @@ class Stage:
     def result(self) -> StageResult:
         """The stage's end: the newest finding for each id and the worst of them. Kept in the record."""
         self.session.begin_step("result")
+        self.forget_survey()
         self.unlock()
         result = StageResult(
             self.name,

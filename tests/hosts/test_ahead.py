@@ -61,9 +61,13 @@ def test_only_the_first_command_of_a_reader_is_begun(ahead: Ahead, tmp_path: Pat
     assert not (tmp_path / "second").exists()
 
 
-def test_what_is_never_asked_for_is_in_no_record(ahead: Ahead, tmp_path: Path) -> None:
-    ahead.begin_for(lambda host: host.run(reading("true")))
+def test_what_is_never_asked_for_is_in_the_record_once_it_is_settled(ahead: Ahead, tmp_path: Path) -> None:
+    ahead.begin_ahead(reading("true"), reading("sleep", "60", timeout_s=0.1), reading("false"))
     assert kept(tmp_path) == []
+    ahead.settle()
+    assert sorted(argv[0] for argv in kept(tmp_path)) == ["false", "sleep", "true"]
+    ahead.settle()
+    assert len(kept(tmp_path)) == 3
 
 
 def test_its_error_comes_where_it_is_asked_for(ahead: Ahead) -> None:
