@@ -147,7 +147,11 @@ def _kind_words(crash: CrashBlock) -> str:
 def _stand_in(crash: CrashBlock) -> str:
     if crash.bug_at:
         # the line moves with every release, the file hardly ever
-        return crash.bug_at.rpartition(":")[0].rsplit("/./", 1)[-1]
+        file = crash.bug_at.rpartition(":")[0].rsplit("/./", 1)[-1]
+        if crash.kind != "zfs_assert" or "PANIC at" in crash.title:
+            return file
+        # several assertions stand in one file, and their words are in the title
+        return f"{file} {_NUMBER.sub('N', crash.title)}"[:120]
     words = crash.panic_reason or crash.title
     corrupted = _CORRUPTED_IN.search(words)
     if corrupted is not None:

@@ -207,3 +207,11 @@ def test_roles_of_functions() -> None:
     assert not is_reporting("ext4_readpage")
     assert is_shared("atomic_inc")
     assert not is_shared("widget_mutex")
+
+
+def test_two_assertions_of_one_file_differ() -> None:
+    text = "VERIFY3({} == 0) failed ({} == 0)\nPANIC at dbuf.c:{}:dbuf_x()\n"
+    one, again = of(text.format("error", 5, 4044)), of(text.format("error", 28, 4102))
+    assert one.weak
+    assert one.hash == again.hash
+    assert one.hash != of(text.format("refs", 5, 4044)).hash

@@ -8,9 +8,7 @@ bounded and every line is cut at ``LINE_LIMIT``.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
 
 from kdumpkit.analysis.log import boots
 from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
@@ -149,7 +147,7 @@ class _Reader:
             if number == self.joined:
                 continue
             sole = reports.sole
-            if sole is not None and sole.tracing and index <= next_hit and not sole.sealed:
+            if sole is not None and sole.tracing and index <= next_hit and "+0x" in line and not sole.sealed:
                 # a trace is a row of lines that are alike
                 taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), self.line_number)
                 if taken:
@@ -255,17 +253,22 @@ def _joined(text: str, rest: str) -> str:
 
 def _hits(data: bytes) -> list[int]:
     """The numbers of the lines that hold a rule's words, in order."""
-    found: set[int] = set()
-    ends: list[int] = []
+    places: list[int] = []
     for literal in _LITERALS:
         at = data.find(literal)
         while at >= 0:
-            if not ends:
-                ends = list(accumulate(len(line) + 1 for line in data.split(b"\n")))
-            index = bisect_right(ends, at)
-            found.add(index)
-            at = data.find(literal, ends[index])
-    return sorted(found)
+            places.append(at)
+            end = data.find(b"\n", at)
+            at = data.find(literal, end) if end >= 0 else -1
+    places.sort()
+    hits: list[int] = []
+    index = before = 0
+    for at in places:
+        index += data.count(b"\n", before, at)
+        before = at
+        if not hits or hits[-1] != index:
+            hits.append(index)
+    return hits
 
 
 def _decode_lines(data: bytes) -> list[str]:
