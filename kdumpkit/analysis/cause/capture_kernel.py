@@ -8,7 +8,7 @@ from kdumpkit.analysis.cause.cause import Cause, Evidence, NextStep
 from kdumpkit.analysis.log.model import CrashBlock
 
 _STEPS = {
-    "vfs_mount_root": "rebuild the capture kernel's initramfs, and see that the boot loader's entry for it is whole",
+    "vfs_mount_root": "rebuild the capture kernel's initramfs, and load it again",
     "init_killed": "look at what the capture kernel's initramfs printed before: a script or a library of it failed",
     "oom_panic": "reserve more memory for the capture kernel (crashkernel=)",
 }
@@ -19,8 +19,8 @@ def with_capture_death(cause: Cause, died: CrashBlock) -> Cause:
     said = died.panic_reason or died.title
     place = f" in {died.rip_symbol}()" if died.rip_symbol else ""
     sentence = (
-        f'{cause.sentence} The capture kernel died too: "{said}"{place} (line {died.first_line}). A dump that was not '
-        "written by then was never written."
+        f'{cause.sentence} The capture kernel died too: "{said}"{place} (line {died.first_line}), so there may be no '
+        "dump of this crash, or one that is cut off."
     )
     step = _STEPS.get(died.kind, "look for a driver that the capture kernel can do without, and leave it out of it")
     return replace(
