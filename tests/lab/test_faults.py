@@ -14,15 +14,22 @@ from kdumpkit import lab
 from kdumpkit.evidence.transcript import read_transcript
 
 from .commands import kdumpkit
+from .test_flavours import Guest, reserve_el
 
 pytestmark = pytest.mark.faults
 PARAMETERS = str(Path(__file__).resolve().parent.parent.parent / "parameters/lab.yaml")
 
 
+@pytest.fixture
+def flavour() -> str:
+    """The kind of machine; a test that is for others names them as a parameter."""
+    return lab.DEFAULT_FLAVOUR
+
+
 @pytest.fixture(autouse=True)
-def fresh_lab() -> Iterator[None]:
+def fresh_lab(flavour: str) -> Iterator[None]:
     lab.down()
-    lab.up(lambda _: None)
+    lab.up(lambda _: None, flavour=flavour)
     yield
     lab.down()
 
@@ -58,16 +65,50 @@ def test_armed_with_too_little_memory_never_comes_back_and_is_not_crashed_again(
     assert len(triggers) == 1
 
 
+# The blocks that are kept for root are filled too: root writes the dump, and could use them. Beside them ext4 keeps
+# 4096 blocks (16 MiB here) that count as free and that nobody gets.
+FILL = "fallocate -l $(($(stat -f -c '%f * %S' /) - 24000000)) /filler"
+
+
+def armed_el(flavour: str) -> Guest:
+    """A machine that was prepared by hand, as its own documentation says: reserved, rebooted and loaded."""
+    guest = Guest(flavour)
+    guest.run("yum --assumeyes install kexec-tools crash", timeout_s=300)
+    reserve_el(guest)
+    guest.leaves("reboot", 300)
+    guest.armed()
+    return guest
+
+
+def no_panic(evidence: str) -> bool:
+    return not [r for r in read_transcript(Path(evidence)) if r.kind == "intent" and r.data.get("what") == "panic"]
+
+
 def test_full_disk_on_the_host_closes_the_gate(tmp_path: Path) -> None:
-    # the blocks that are kept for root are filled too: root writes the dump, and could use them
-    ssh("fallocate -l $(($(stat -f -c '%f * %S' /) - 8000000)) /filler")
+    # what a run would install first, which a full disk refuses before anything else is looked at
+    ssh("apt-get install --yes --no-install-recommends makedumpfile crash")
+    ssh(FILL)
     done = kdumpkit("run", PARAMETERS, "--set", "mode=apply", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert done.returncode == 1, done.stderr
-    records = read_transcript(Path(result["evidence"]))
-    assert not [r for r in records if r.kind == "intent" and r.data.get("what") == "panic"]
+    assert no_panic(result["evidence"])
     assert "Traceback" not in done.stderr
     assert findings(result)["dump_target.fits"]["status"] == "FAIL"
+
+
+@pytest.mark.parametrize("flavour", ["el"])
+def test_disk_that_fills_up_after_all_was_prepared_closes_the_gate(flavour: str, tmp_path: Path) -> None:
+    armed_el(flavour).run(FILL)
+    settings = ("--set", "mode=apply", "--set", "crashkernel=160M")
+    done = kdumpkit("run", PARAMETERS, *settings, "--json", cwd=tmp_path)
+    result = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert no_panic(result["evidence"])
+    assert "Traceback" not in done.stderr
+    found = findings(result)
+    assert found["kexec.loaded"]["status"] == "PASS"
+    assert found["dump_target.fits"]["status"] == "FAIL"
+    assert "measured by makedumpfile" in found["dump_target.fits"]["reason"]
 
 
 def test_service_that_is_green_and_loads_nothing_is_found_out(tmp_path: Path) -> None:
@@ -78,3 +119,19 @@ def test_service_that_is_green_and_loads_nothing_is_found_out(tmp_path: Path) ->
     assert found["settings.enabled"]["status"] == "FAIL"
     assert found["service.active"]["status"] == "FAIL"
     assert "USE_KDUMP" in found["service.active"]["reason"]
+
+
+@pytest.mark.parametrize("flavour", ["el"])
+def test_service_that_stays_green_while_its_kernel_is_taken_out_is_found_out(flavour: str, tmp_path: Path) -> None:
+    guest = armed_el(flavour)
+    # a remain-after-exit service does not see that what it loaded is gone
+    guest.run("kexec -p -u")
+    assert guest.run("systemctl is-active kdump") == "active"
+    done = kdumpkit("check", PARAMETERS, "--json", cwd=tmp_path)
+    found = findings(json.loads(done.stdout))
+    assert done.returncode == 1
+    assert found["service.enabled"]["status"] == "PASS"
+    assert found["kexec.loaded"]["status"] == "FAIL"
+    assert found["service.active"]["status"] == "FAIL"
+    assert "no capture kernel is loaded" in found["service.active"]["reason"]
+    assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The recordings of real runs: each kind of lab machine has one, it replays to its end, and no dump lies in it."""
+"""The recordings of real runs: each replays to its end, no dump lies in it, and those of kinds that differ much are there."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def findings(records: tuple[Record, ...]) -> dict[str, str]:
     }
 
 
-def test_each_kind_of_machine_has_a_recording_of_its_crash() -> None:
-    # those two differ from debian in firmware and disk only
-    flavours = set(lab.flavour_names()) - {"debian-uefi", "debian-lvm"}
-    kinds = {SYSTEMS.get(flavour, flavour) for flavour in flavours}
-    assert {folder.parent.name for folder in CRASHED} == kinds
+def test_kinds_of_machine_have_a_recording_of_their_crash() -> None:
+    kinds = {SYSTEMS.get(flavour, flavour) for flavour in lab.flavour_names()}
+    found = {folder.parent.name for folder in CRASHED}
+    # these two differ from debian in firmware and disk only, and may have one
+    assert kinds - {"debian-uefi", "debian-lvm"} <= found <= kinds
     assert {folder.name for folder in FOUND} == set(MODES)
 
 
