@@ -18,7 +18,7 @@ from kdumpkit import lab
 from kdumpkit.evidence.transcript import Record, read_transcript
 from kdumpkit.runbook.session import STAGES
 
-from .commands import kdumpkit
+from .commands import configuration, kdumpkit
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,6 +29,9 @@ class Crashed:
 
     def __init__(self, folder: Path) -> None:
         lab.down()
+        lab.install_requirements(print)
+        lab.up(print)
+        self.configuration = configuration()
         done = kdumpkit("lab", "run", "--keep", "--json", cwd=folder)
         self.folder, self.done = folder, done
         if not done.stdout.startswith("{"):
@@ -269,3 +272,16 @@ def test_hosts_that_cannot_be_reached_are_said_in_a_sentence(crashed: Crashed, t
     assert says in done.stderr.lower()
     assert "next:" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_rollback_gives_the_machine_its_own_configuration_back(crashed: Crashed) -> None:
+    # the last test in this file: the machine is not prepared any more after it
+    assert configuration() != crashed.configuration
+    done = kdumpkit("lab", "run", "--mode", "rollback", "--keep", "--json", cwd=crashed.folder)
+    assert done.returncode == 0, done.stderr[-4000:]
+    findings = [f for stage in json.loads(done.stdout)["stages"] for f in stage["findings"]]
+    assert [f["status"] for f in findings if f["id"] == "rollback.taken_back"] == ["PASS"] * 3
+    after = configuration()
+    assert {path: what for path, what in after.items() if path in crashed.configuration} == crashed.configuration
+    new = {path for path in after if path not in crashed.configuration}
+    assert not {path for path in new if "kdump" not in path and "crash" not in path}, new
