@@ -11,7 +11,7 @@ help:
 	@echo 'make demo         crash a real kernel in a virtual machine and prove its dump (minutes)'
 	@echo 'make demo-replay  the six notebooks from a recording of a real run (under a minute, no system package)'
 	@echo 'make lab-ui       JupyterLab on the notebooks, with the lab up'
-	@echo 'make test         all tests, one real crash among them;  make test-fast  those without a machine'
+	@echo 'make test         all tests, real crashes among them;  make test-fast  those without a machine'
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo 'will install the locked Python packages of requirements.lock into $(VENV)/ (some 900 MB)'
