@@ -52,7 +52,7 @@ from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.facts.watchdog import Watchdogs
 from kdumpkit.hosts.ahead import Ahead
 from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import FileState, read_files
+from kdumpkit.hosts.files import FileContent, FileState, read_files
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,11 @@ class Survey:
     def boot_loader_files(self) -> dict[str, FileState]:
         """Every file that takes part in the command line of the next boot, by path."""
         return self._of(self._asked.boot_loader_paths)
+
+    @property
+    def boot_loader_contents(self) -> dict[str, bytes]:
+        """What those of them hold that could be read, by path."""
+        return {path: state.data for path, state in self.boot_loader_files.items() if isinstance(state, FileContent)}
 
     @cached_property
     def settings_files(self) -> dict[str, FileState]:

@@ -13,7 +13,6 @@ from kdumpkit.facts.boot_loader import BootEntry
 from kdumpkit.facts.crashkernel import requested_reservation
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.files import FileContent
 from kdumpkit.runbook.reservation import check_reservation_as_wanted
 from kdumpkit.runbook.rollback import ChangingStage
 from kdumpkit.runbook.stage import step
@@ -166,8 +165,7 @@ class GrubCrashkernel(ChangingStage):
         return findings
 
     def _files(self) -> dict[str, bytes]:
-        states = self.survey.boot_loader_files
-        return {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+        return self.survey.boot_loader_contents
 
 
 def _entry_words(entry: BootEntry) -> str:

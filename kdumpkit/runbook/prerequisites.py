@@ -29,7 +29,6 @@ from kdumpkit.facts.installed_kernels import InstalledKernels
 from kdumpkit.facts.kernel_build_id import KernelBuildId
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
-from kdumpkit.hosts.files import FileContent
 from kdumpkit.runbook.capture_time import capture_time
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.earlier_runs import as_earlier_proof, proof_before
@@ -181,8 +180,7 @@ class Prerequisites(ChangingStage):
         # the default first: a kernel may be removed once another one is the default
         asked, survey, distribution = self.parameters, self.survey, self.distribution
         kernels = self.known(survey.kernels)
-        states = survey.boot_loader_files
-        files = {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
+        files = survey.boot_loader_contents
         if asked.default_kernel:
             yield plan_default_kernel(distribution, kernels, files, asked.default_kernel)
         if asked.remove_kernel:

@@ -22,7 +22,6 @@ from kdumpkit.facts.system import read_system
 from kdumpkit.facts.uname import Uname
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.base import Host
-from kdumpkit.hosts.files import FileContent
 from kdumpkit.parameters import Parameters
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.lock import lock_on_host, recorded_owner, unlock_on_host
@@ -210,10 +209,8 @@ class Stage:
         return CrashkernelRemedies(self.distribution.regenerate_remedy(), set_value, auto)
 
     def _crashkernel_remedy(self, value: str) -> str:
-        states = self.survey.boot_loader_files
-        files = {path: state.data for path, state in states.items() if isinstance(state, FileContent)}
         try:
-            self.distribution.edit_crashkernel(files, value)
+            self.distribution.edit_crashkernel(self.survey.boot_loader_contents, value)
         except UnsupportedHost as error:
             # another boot loader than the family's own decides
             return error.hint
