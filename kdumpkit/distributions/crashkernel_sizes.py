@@ -85,7 +85,7 @@ def recommend(
     least = least_bytes(ram_bytes, machine)
     ram = f"{ram_bytes / GIB:.1f} GiB of RAM"
     if packaged.total_bytes >= (least if least is not None else 1):
-        enough = "" if least is None else f", at least the {least // MIB} MiB that a {machine} host of this size needs"
+        enough = "" if least is None else f", at least the {least // MIB} MiB that {machine} hosts of this size need"
         return CrashkernelRecommendation(
             packaged_value,
             packaged.total_bytes,
@@ -105,7 +105,7 @@ def recommend(
     else:
         why = (
             f"the packaged crashkernel={packaged_value} reserves {packaged.total_bytes // MIB} MiB on {ram}; "
-            f"{least // MIB} MiB is the least for a {machine} host of this size, as drivers and the file system of the "
+            f"{least // MIB} MiB is the least for {machine} hosts of this size, as drivers and the file system of the "
             "dump target need more than in a small virtual machine, and a capture kernel that runs out of memory "
             "leaves no dump"
         )

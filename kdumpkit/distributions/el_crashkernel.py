@@ -100,7 +100,10 @@ def default_rule(
     rule = _rule_9(minor, machine) if major == 9 else _rule_current(machine, more.fadump)
     if rule is None:
         return None
-    return CrashkernelRule(_with_extras(rule.ranges, machine, release, more), rule.source)
+    # kdump-utils leaves the first range of aarch64, that of small machines, as it is since 1.0.50; before, and in what
+    # EL 9 has, the additions are made to each range (tests of _crashkernel_add() in kdump-utils)
+    first = 1 if major != 9 and machine == "aarch64" else 0
+    return CrashkernelRule(_with_extras(rule.ranges, machine, release, more, first), rule.source)
 
 
 def _rule_7(machine: str) -> CrashkernelRule | None:
@@ -157,7 +160,8 @@ def _rule_current(machine: str, fadump: bool) -> CrashkernelRule | None:
     return CrashkernelRule(ranges[machine], _CURRENT) if machine in ranges else None
 
 
-def _with_extras(ranges: str, machine: str, release: str, extras: CrashkernelExtras) -> str:
+def _with_extras(ranges: str, machine: str, release: str, extras: CrashkernelExtras, first: int) -> str:
+    # ``first``: how many ranges are left as they are
     add = 0
     if machine in ("x86_64", "s390x"):
         add = 64 if extras.encrypted_memory else 0
@@ -168,8 +172,6 @@ def _with_extras(ranges: str, machine: str, release: str, extras: CrashkernelExt
     if not add:
         return ranges
     parts = ranges.split(",")
-    # since kdump-utils 1.0.50 the first range of aarch64, that of small machines, is left as it is
-    first = 1 if machine == "aarch64" and len(parts) > 1 else 0
     return ",".join(part if at < first else _plus(part, add) for at, part in enumerate(parts))
 
 

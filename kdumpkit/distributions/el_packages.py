@@ -54,11 +54,15 @@ _INSTALLED = re.compile(r"installed (\S+) (\S+) (\S+) (\S+)")
 
 @dataclass(frozen=True)
 class KernelNames:
-    """The names around one kernel release: its package, with version and machine, and that of its debug symbols."""
+    """The names around one kernel release: its package, with version and machine, and that of its debug symbols.
+
+    ``source`` is the package without its variant: kernel-64k and kernel-debug are built from what kernel is built from.
+    """
 
     package: str
     version: str
     machine: str
+    source: str
 
     @property
     def installed_as(self) -> str:
@@ -92,7 +96,8 @@ def kernel_names(release: str) -> KernelNames:
         name = "kernel-rt"
     elif re.search(r"\.amzn20[2-9][0-9]$", version) and not version.startswith("6.1."):
         name = f"kernel{'.'.join(version.split('.')[:2])}"
-    return KernelNames("-".join((name, *variant.replace("+", "-").split("-"))) if variant else name, version, machine)
+    package = "-".join((name, *variant.replace("+", "-").split("-"))) if variant else name
+    return KernelNames(package, version, machine, name)
 
 
 def check_names(packages: Sequence[str]) -> None:

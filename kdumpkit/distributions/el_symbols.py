@@ -28,7 +28,7 @@ def symbol_packages(release: str, id: str, version: tuple[int, ...], tool: str) 
 def _archive(names: KernelNames, id: str, version: tuple[int, ...], tool: str) -> tuple[str, tuple[str, ...]]:
     major = version[0] if version else 0
     machine = names.machine.removeprefix(".") or "x86_64"
-    common = f"{names.package}-debuginfo-common-{machine}-{names.version}{names.machine}"
+    common = f"{names.source}-debuginfo-common-{machine}-{names.version}{names.machine}"
     if id == "centos" and major == 7:
         base = f"http://debuginfo.centos.org/7/{machine}"
         urls = tuple(shlex.quote(f"{base}/{package}.rpm") for package in (common, names.debuginfo))

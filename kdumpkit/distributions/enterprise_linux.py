@@ -75,6 +75,13 @@ class EnterpriseLinux(RpmDistribution):
             CHECKS_ONLY,
         ),
         Support(
+            "RHEL 9.4, aarch64",
+            "UEFI, boot entries, LVM, pages of 4 and 64 KiB",
+            Proof.DOCUMENTS,
+            "rhel-9/arm64",
+            CHECKS_ONLY,
+        ),
+        Support(
             "AlmaLinux 9.4, x86_64",
             "UEFI, boot entries, LVM, lockdown",
             Proof.DOCUMENTS,
@@ -91,6 +98,13 @@ class EnterpriseLinux(RpmDistribution):
             Proof.DOCUMENTS,
             "fedora-41/unified-image",
             "checks only; the kit changes no such boot loader",
+        ),
+        Support(
+            "Amazon Linux 2023, x86_64 and aarch64",
+            "UEFI, boot entries",
+            Proof.DOCUMENTS,
+            "amazon-2023/check",
+            CHECKS_ONLY,
         ),
     )
 

@@ -108,15 +108,21 @@ def guest_from(files: Files, flags: tuple[frozenset[str], tuple[int, ...]] | Unk
     """
     found = flags if isinstance(flags, Unknown) else flags[0]
     asked = record_numbers(*(files[path].record for path in PATHS if path in files))
-    hypervisor: bool | Unknown = found if isinstance(found, Unknown) else "hypervisor" in found
     return Guest(
-        hypervisor,
+        found if isinstance(found, Unknown) else _hypervisor(found),
         _confidential(files, found),
         _xen(files),
         _words(files, VENDOR),
         _words(files, PRODUCT),
         record_numbers(*asked, *(records_of(flags) if isinstance(flags, Unknown) else flags[1])),
     )
+
+
+def _hypervisor(flags: frozenset[str]) -> bool | Unknown:
+    if "hypervisor" in flags:
+        return True
+    # of the processors that Linux knows by flags, those with fpu are x86; no other has a flag for a hypervisor
+    return False if "fpu" in flags else Unknown(CPUINFO, Why.ABSENT, "no flag of this processor tells")
 
 
 def _confidential(files: Files, flags: frozenset[str] | Unknown) -> Confidential | Unknown:

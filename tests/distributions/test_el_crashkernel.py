@@ -76,6 +76,19 @@ def test_what_adds_to_the_defaults(machine: str, release: str, extras: Crashkern
     assert rule.ranges == ranges
 
 
+def test_on_el_9_each_range_of_aarch64_gets_what_is_added() -> None:
+    large_pages = "5.14.0-427.13.1.el9_4.aarch64+64k"
+    for version, extras, ranges in (
+        ((9, 4), CrashkernelExtras(), "1G-4G:356M,4G-64G:420M,64G-:676M"),
+        ((9, 0), CrashkernelExtras(), "2G-:548M"),
+        ((9, 4), CrashkernelExtras(smmu=True, mlx5=True), "1G-4G:940M,4G-64G:1004M,64G-:1260M"),
+    ):
+        rule = default_rule(version, "aarch64", large_pages, extras)
+        assert rule is not None
+        assert rule.ranges == ranges
+        assert not is_custom(ranges, version, extras)
+
+
 def test_firmware_assisted_dump_needs_far_more() -> None:
     rule = default_rule((), "ppc64le", "", CrashkernelExtras(fadump=True))
     assert rule is not None

@@ -231,6 +231,10 @@ def test_symbols_by_who_made_the_kernel() -> None:
         f"wget http://debuginfo.centos.org/7/x86_64/kernel-debuginfo-{KERNEL_7}.rpm",
         f"rpm -ivh kernel-debuginfo-common-x86_64-{KERNEL_7}.rpm kernel-debuginfo-{KERNEL_7}.rpm",
     )
+    # a variant's common part is that of the kernel it is built with (kernel.spec)
+    debug = CENTOS_7.symbol_packages("3.10.0-1160.el7.x86_64.debug").if_not_found_commands
+    assert "/kernel-debuginfo-common-x86_64-3.10.0-1160.el7.x86_64.rpm" in debug[0]
+    assert "/kernel-debug-debuginfo-3.10.0-1160.el7.x86_64.rpm" in debug[1]
     rhel = RHEL_9.symbol_packages(KERNEL_9)
     assert "rhel-9-for-x86_64-baseos-debug-rpms" in rhel.if_not_found_commands[0]
     uek = ORACLE_8.symbol_packages("5.15.0-208.el8uek.x86_64")

@@ -105,6 +105,15 @@ def test_words_of_the_firmware_and_records() -> None:
     assert guest_from(files(), flags()).vendor is None
 
 
+def test_only_a_processor_that_has_the_flag_can_tell_that_this_is_no_virtual_machine() -> None:
+    assert guest_from(files(), flags("fpu", "hypervisor")).hypervisor is True
+    assert guest_from(files(), flags("fpu", "vmx")).hypervisor is False
+    # aarch64 has no such flag, ppc64le has no flags at all
+    for words in (("fp", "asimd"), ()):
+        assert isinstance(guest_from(files(), flags(*words)).hypervisor, Unknown)
+    assert guest_from(files(), DENIED).hypervisor is DENIED
+
+
 SBD = b'# sbd\nSBD_DEVICE="/dev/disk/by-id/x"\nSBD_WATCHDOG_DEV=/dev/watchdog\nSBD_WATCHDOG_TIMEOUT=30\n'
 
 

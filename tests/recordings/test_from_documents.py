@@ -158,6 +158,36 @@ def test_fedora_by_a_unified_kernel_image_is_read_to_the_end_and_not_changed() -
     assert all("ukify" in remedy and "grubby" not in remedy for remedy in remedies)
 
 
+def test_rhel_on_64_bit_arm_has_enough_with_pages_of_4_kib_and_too_little_with_64() -> None:
+    found = findings("rhel-9/arm64")
+    assert {status for status, _ in found.values()} == {"PASS", "WARN", "SKIP"}
+    assert "320 MiB" in found["03 crashkernel.reserved"][1]
+    status, reason = findings("rhel-9/arm64-64k")["03 crashkernel.reserved"]
+    assert status == "FAIL"
+    assert "less than the 420 MiB that crashkernel=1G-4G:356M,4G-64G:420M,64G-:676M stands for" in reason
+
+
+def test_amazon_linux_where_boot_is_no_file_system_of_its_own() -> None:
+    found = findings("amazon-2023/check")
+    assert {status for status, _ in found.values()} == {"PASS", "WARN", "SKIP"}
+    assert found["01 kernels.running_is_default"][0] == "PASS"
+    assert "Amazon EC2 m5.large" in found["01 guest.confidential"][1]
+
+
+def test_a_load_on_graviton_is_without_irqpoll() -> None:
+    found = findings("amazon-2023/graviton")
+    assert found["04 kexec.loaded"][0] == "FAIL"
+    assert found["03 crashkernel.reserved"][0] == "PASS"
+    plans = [record.data["plan"] for record in read_transcript(HERE / "amazon-2023/graviton") if record.kind == "plan"]
+    (load,) = (c["command"] for plan in plans for c in plan["changes"] if c["command"].startswith("kexec "))
+    words = load.split()
+    assert words[-1] == "/boot/vmlinuz-6.1.102-108.177.amzn2023.aarch64"
+    assert words[-2].startswith("--initrd=/boot/initramfs-6.1.102-108.177.amzn2023.aarch64kdump.img")
+    assert "irqpoll" not in words
+    assert "swiotlb=noforce" in words
+    assert not [word for word in words if word.startswith(("root=", "crashkernel=", "disable_cpu_apicid="))]
+
+
 def test_fedora_with_less_ram_than_its_default_begins_at() -> None:
     status, reason = findings("fedora-41/check")["03 crashkernel.reserved"]
     assert status == "FAIL"
