@@ -10,6 +10,7 @@ kdumpkit takes more than a third of it.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import resource
@@ -45,6 +46,8 @@ def main() -> int:
     recording = Path(sys.argv[1]) if len(sys.argv) > 1 else RECORDING
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     programs = Path(sys.executable).parent
+    # as they are after a first run, wherever Python was told to keep no compiled modules
+    compileall.compile_dir(TOP / "kdumpkit", quiet=1)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

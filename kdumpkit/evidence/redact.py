@@ -70,6 +70,9 @@ _PATTERNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], bytes], ...] = (
     ),
 )
 
+#: without one of these no pattern can match; nearly all of what is shown has none
+_NEEDLES = tuple(needle for needles, _, _ in _PATTERNS for needle in needles)
+
 # escape sequences of a terminal; all other control characters but tab and newline; what reverses the direction of
 # text, or is in it and not seen
 _CONTROL = re.compile(
@@ -90,6 +93,11 @@ def redact(data: bytes) -> bytes:
 
 def _masked_once(data: bytes) -> bytes:
     lower = data.lower()
+    for needle in _NEEDLES:  # any() would cost more than the search, for the short texts that come by the thousand
+        if needle in lower:
+            break
+    else:
+        return data
     for needles, pattern, replacement in _PATTERNS:
         if any(needle in lower for needle in needles):
             data = pattern.sub(replacement, data)
@@ -104,5 +112,7 @@ def redact_text(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """Text from a host made safe to show: no secrets, no control sequences, no direction overrides."""
-    # masked before and after: a replay begins from the masked text and must come to the same end
-    return redact_text(_CONTROL.sub("", redact_text(text.replace("\r\n", "\n")).replace("\r", "\n")))
+    masked = redact_text(text.replace("\r\n", "\n"))
+    plain = _CONTROL.sub("", masked.replace("\r", "\n"))
+    # once more where that brought words together: a replay begins from the masked text and must come to the same end
+    return plain if plain == masked else redact_text(plain)

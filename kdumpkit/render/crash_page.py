@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from kdumpkit.evidence.redact import cleaned
 from kdumpkit.render.crash_text import CONFIDENCE_MEANS, crash_facts, dump_words, stack_lines
+from kdumpkit.render.page import page_template, picture
 from kdumpkit.runbook.step import Figure
 
 #: sections that the page shows in a form of their own, or not at all
@@ -30,13 +26,7 @@ _MOST_CHARACTERS = 20_000
 
 def crash_page(document: Mapping[str, Any]) -> str:
     """The page. Every value is escaped and cleaned; it names no outside address but in commands to be typed."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: cleaned(value) if isinstance(value, str) else value,
-    )
-    return environment.get_template("crash.html.j2").render(
+    return page_template("crash.html.j2").render(
         file=str(document.get("file", "")),
         status=str(document.get("status", "")),
         dump=dump_words(document),
@@ -66,7 +56,7 @@ def _figures(document: Mapping[str, Any]) -> list[dict[str, str]]:
             from kdumpkit.render.figures import data_digest, draw_png
 
             figure = Figure(kind, str(data["words"]), data)
-            png = base64.b64encode(draw_png(figure, with_caption=False)).decode("ascii")
+            png = picture(draw_png(figure, with_caption=False))
             found.append({"title": title, "png": png, "alt": figure.caption, "digest": data_digest(figure)})
     return found
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from kdumpkit.checks.finding import SEVERITY, Finding
-from kdumpkit.evidence.redact import cleaned
 from kdumpkit.evidence.transcript import Record, read_transcript, write_synced
 from kdumpkit.evidence.verdict import INTERRUPTED, NOT_RUN, RunVerdict, judge
+from kdumpkit.render.page import page_template, picture
 from kdumpkit.runbook.clock import utc
 
 REPORT = "report.html"
@@ -20,14 +19,7 @@ REPORT = "report.html"
 
 def write_report(run_dir: Path, stages: Sequence[str]) -> Path:
     """Write the report of a run and return where it is."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        # whatever the template prints, so that no value from a host is forgotten
-        finalize=lambda value: cleaned(value) if isinstance(value, str) else value,
-    )
-    page = environment.get_template("report.html.j2").render(_context(run_dir, stages))
+    page = page_template("report.html.j2").render(_context(run_dir, stages))
     path = run_dir / REPORT
     write_synced(path, page.encode())
     return path
@@ -160,7 +152,8 @@ def _figures(run_dir: Path, stages: Sequence[str]) -> list[dict[str, str]]:
                 png = output.get("data", {}).get("image/png")
                 if png:
                     alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
-                    found.append({"png": "".join(png).replace("\n", ""), "alt": alt, "stage": stage})
+                    png = picture(base64.b64decode("".join(png)))
+                    found.append({"png": png, "alt": alt, "stage": stage})
     return found
 
 
