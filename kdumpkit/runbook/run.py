@@ -198,9 +198,10 @@ def _kept_login(parameters: Parameters) -> Iterator[Path | None]:
 
 
 def _import_execute() -> Any:
-    # nbformat validates with jsonschema, which compiles a grammar for one format check that notebooks do not use,
-    # wherever this package is installed; without it nbformat is imported in a tenth of the time
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    # nbformat validates with jsonschema, which imports what checks the formats of addresses and durations, wherever
+    # that is installed; notebooks have neither, and without a grammar and a calendar it is there in a tenth of the time
+    for package in ("rfc3987_syntax", "isoduration"):
+        sys.modules.setdefault(package, None)  # type: ignore[arg-type]
     # only here: papermill is not imported by anything that a notebook imports
     from kdumpkit.runbook import execute
 
