@@ -27,6 +27,8 @@ from kdumpkit.errors import KdumpkitError, ParseError, VmcoreError
 FORMAT = "kdumpkit drgn report 1"
 #: the log's tail and the modules are bounded, so a report is some 100 kB
 _MOST_BYTES = 64 << 20
+#: titles of tables that people are shown in a form of their own
+LOG_AND_STACK = frozenset({"The log's end", "Last words", "The crashed task"})
 
 T = TypeVar("T")
 
@@ -134,6 +136,16 @@ class CrashReport:
                 )
             else:
                 yield from section.describe(answer)
+
+    def machine_tables(self) -> tuple[SectionTable, ...]:
+        """The same without the log's end and the stack, and without sections that have no answer."""
+        return tuple(
+            table
+            for section in SECTIONS
+            if not isinstance(answer := self.get(section), SectionError)
+            for table in section.describe(answer)
+            if table.title not in LOG_AND_STACK
+        )
 
 
 def parse_drgn_report(document: bytes) -> CrashReport:

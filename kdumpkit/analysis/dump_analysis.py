@@ -19,6 +19,7 @@ from kdumpkit.analysis.drgn_report import drgn_report_command
 from kdumpkit.analysis.dump_symbols import DumpSymbols, find_dump_symbols
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import read_excerpt
+from kdumpkit.analysis.sections import SectionTable
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, worst_status
 from kdumpkit.command import CommandResult
 from kdumpkit.errors import HostError, KdumpkitError, UsageError, VmcoreError
@@ -43,6 +44,10 @@ class DumpAnalysis:
     document: dict[str, Any]
     findings: tuple[Finding, ...]
     exit_status: int
+    #: what drgn read, in words for people; its values are in the document
+    tables: tuple[SectionTable, ...] = ()
+    #: what drgn could not read, and why; empty where it read everything
+    unread: str = ""
 
 
 def analyse_dump(
@@ -108,7 +113,13 @@ def _analyse(
         "findings": [finding_as_json(finding) for finding in findings],
         "status": str(worst_status(findings)),
     }
-    return DumpAnalysis(document, tuple(findings), _exit_status(findings, symbols))
+    return DumpAnalysis(
+        document,
+        tuple(findings),
+        _exit_status(findings, symbols),
+        () if report is None else report.machine_tables(),
+        failed_parts(document["sections"]),
+    )
 
 
 def _judge_completeness(found: Completeness) -> Finding:

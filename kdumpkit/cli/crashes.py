@@ -13,6 +13,7 @@ from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.evidence.redact import cleaned
 
 if TYPE_CHECKING:
+    from kdumpkit.analysis.dump_analysis import DumpAnalysis
     from kdumpkit.hosts.base import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -46,7 +47,7 @@ def analyse(
         said = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         print(json.dumps({"format": FORMAT, "file": vmcore.name, "status": "FAIL", "error": said}))
         return error.exit_status
-    print(_shown(found.document, as_json, as_html))
+    print(_shown(found, as_json, as_html))
     return found.exit_status
 
 
@@ -72,8 +73,8 @@ def oops(
             continue
         from kdumpkit.render.crash_text import crash_text
 
-        document = {"file": str(path), **crash_document(log, excerpt)}
-        print(("\n" if number else "") + crash_text(document) + (f"\n  {note}" if note else ""))
+        document = {"file": str(path), **crash_document(log, excerpt), "note": note or None}
+        print(("\n" if number else "") + crash_text(document))
         if document["signature"]:
             title = f"{document['signature']['hash']}  {document['signature']['title']}"
             same.setdefault(title, []).append(str(path))
@@ -91,16 +92,16 @@ def _read_log(path: Path) -> Any:
     return log, read_excerpt_file(path, log)
 
 
-def _shown(document: dict[str, Any], as_json: bool, as_html: bool) -> str:
+def _shown(found: DumpAnalysis, as_json: bool, as_html: bool) -> str:
     if as_json:
-        return json.dumps(document, ensure_ascii=False, indent=1)
+        return json.dumps(found.document, ensure_ascii=False, indent=1)
     if as_html:
         from kdumpkit.render.crash_page import crash_page
 
-        return crash_page(document)
+        return crash_page(found.document, found.tables, found.unread)
     from kdumpkit.render.crash_text import crash_text
 
-    return crash_text(document)
+    return crash_text(found.document, found.tables, found.unread)
 
 
 def _say(text: str) -> None:

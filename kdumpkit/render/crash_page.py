@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdumpkit.render.crash_text import CONFIDENCE_MEANS, crash_facts, dump_words, stack_lines
+from kdumpkit.render.crash_facts import (
+    CONFIDENCE_MEANS,
+    Table,
+    crash_facts,
+    dump_facts,
+    dump_words,
+    stack_lines,
+    symbols_facts,
+)
 from kdumpkit.render.page import page_template, picture
 from kdumpkit.runbook.step import Figure
 
-#: sections that the page shows in a form of their own, or not at all
-_SHOWN_ELSEWHERE = frozenset({"crashed_task", "log", "panic"})
 #: of the document, in the order of the page: name, kind of picture, title
 _FIGURES = (
     ("call_stack", "call-stack", "The call stack"),
@@ -20,26 +25,38 @@ _FIGURES = (
     ("memory_by_use", "memory-by-use", "Memory by use"),
     ("dump_composition", "dump-composition", "What the dump holds"),
 )
-#: of one section's values as JSON
-_MOST_CHARACTERS = 20_000
+#: of one table; the rest is in the output of --json
+_MOST_ROWS = 200
+#: of the kernel's reports
+_MOST_REPORTS = 100
 
 
-def crash_page(document: Mapping[str, Any]) -> str:
-    """The page. Every value is escaped and cleaned; it names no outside address but in commands to be typed."""
+def crash_page(document: Mapping[str, Any], tables: Sequence[Table] = (), unread: str = "") -> str:
+    """The page. Every value is escaped and cleaned; it names no outside address but in commands to be typed.
+
+    ``tables`` are what drgn read; ``unread`` says what it could not read, and why.
+    """
     return page_template("crash.html.j2").render(
         file=str(document.get("file", "")),
-        status=str(document.get("status", "")),
+        status=str(document.get("status") or ""),
         dump=dump_words(document),
         cause=document.get("cause"),
         confidence_means=CONFIDENCE_MEANS,
         signature=document.get("signature"),
-        facts=crash_facts(document),
+        facts=crash_facts(document.get("crash")),
+        capture_death=crash_facts(document.get("capture_death")),
         stack=stack_lines(document),
         figures=_figures(document),
         last_words=document.get("last_words") or [],
         reports=document.get("reports") or [],
+        most_reports=_MOST_REPORTS,
         findings=document.get("findings") or [],
-        sections=_sections(document),
+        tables=tables,
+        most_rows=_MOST_ROWS,
+        unread=unread,
+        about_dump=dump_facts(document),
+        symbols=symbols_facts(document),
+        note=document.get("note"),
     )
 
 
@@ -58,16 +75,4 @@ def _figures(document: Mapping[str, Any]) -> list[dict[str, str]]:
             figure = Figure(kind, str(data["words"]), data)
             png = picture(draw_png(figure, with_caption=False))
             found.append({"title": title, "png": png, "alt": figure.caption, "digest": data_digest(figure)})
-    return found
-
-
-def _sections(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = []
-    for name, value in (document.get("sections") or {}).items():
-        if name in _SHOWN_ELSEWHERE:
-            continue
-        text = json.dumps(value, indent=1, ensure_ascii=False)
-        if len(text) > _MOST_CHARACTERS:
-            text = text[:_MOST_CHARACTERS] + "\n… the rest is in the output of --json"
-        found.append((str(name).replace("_", " "), text))
     return found

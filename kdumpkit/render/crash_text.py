@@ -3,75 +3,44 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdumpkit.evidence.redact import cleaned
-from kdumpkit.runbook.clock import utc
+from kdumpkit.render.crash_facts import (
+    CONFIDENCE_MEANS,
+    Row,
+    Table,
+    crash_facts,
+    dump_facts,
+    dump_words,
+    log_words,
+    stack_lines,
+    symbols_facts,
+)
+from kdumpkit.render.text import cut_in_the_middle
 
 _WIDTH = 100
-_FRAMES = 24
-#: what each word of the scale means, for somebody who reads it for the first time
-CONFIDENCE_MEANS = {
-    "certain": "the kernel, the firmware or the panic's own words name it",
-    "likely": "several signs point to it and none against",
-    "possible": "it fits what is seen, and so do other causes",
-    "not known": "what is here is not enough to tell",
-}
+_EVIDENCE = 160
+_MOST_REPORTS = 12
+#: labels of facts that stand elsewhere in the text
+_IN_FIRST_LINE = frozenset({"format", "host", "kernel", "died at"})
+_IN_REMEDY = "to get it"
 
 
-def crash_text(document: Mapping[str, Any]) -> str:
-    """What happened, how sure that is, what it rests on, what to do, and what another host died of the same by."""
+def crash_text(document: Mapping[str, Any], tables: Sequence[Table] = (), unread: str = "") -> str:
+    """What happened, how sure that is, what it rests on, what to do, and what another host died of the same by.
+
+    ``tables`` are what drgn read, of which each sentence is told; ``unread`` says what it could not read, and why.
+    """
+    note = document.get("note")
     if not document.get("crash") and not document.get("findings"):
-        return f"{cleaned(str(document.get('file', '')))}: no crash in it"
-    parts = [_head(document), *_cause(document), *_crash(document), *_stack(document), *_findings(document)]
-    return "\n".join(parts)
-
-
-def crash_facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and value of what the crash's own report prints; what it does not print is left out."""
-    crash = document.get("crash")
-    if not crash:
-        return []
-    at = f"{crash['rip_symbol']}{crash['rip_offset'] or ''}" if crash["rip_symbol"] else ""
-    at += f" [{crash['rip_module']}]" if at and crash["rip_module"] else ""
-    task = f"{crash['comm']} (pid {crash['pid']})" if crash["comm"] else ""
-    taint = "; ".join(crash["taints"]) or ("not tainted" if crash["tainted"] == "" else "")
-    rows = [
-        ("kind", str(crash["kind"]).replace("_", " ")),
-        ("panic", crash["panic_reason"] or ""),
-        ("at", at),
-        ("task", task + (f" on CPU {crash['cpu']}" if crash["cpu"] is not None else "")),
-        ("kernel", crash["kernel_release"] or ""),
-        ("taint", taint),
-        ("machine", crash["hardware_name"] or ""),
-        ("call trace", " < ".join((crash["call_trace"] or [])[:10])),
-    ]
-    return [(label, cleaned(value).strip()) for label, value in rows if value.strip()]
-
-
-def dump_words(document: Mapping[str, Any]) -> str:
-    """One line about the dump; empty where the document is a log's."""
-    dump = document.get("dump")
-    if not dump:
-        return ""
-    died = f", died {utc(float(dump['crash_time']))}" if dump["crash_time"] else ""
-    host = f" of {dump['node']}" if dump["node"] else ""
-    return cleaned(
-        f"{dump['kind']}; Linux {dump['release'] or 'of unknown release'} {dump['machine'] or ''}{host}{died}"
-    )
-
-
-def stack_lines(document: Mapping[str, Any]) -> list[str]:
-    """The crashed task's stack with source lines, innermost first; empty where no symbols were used."""
-    task = (document.get("sections") or {}).get("crashed_task") or {}
-    lines = []
-    for frame in task.get("frames", [])[:_FRAMES]:
-        module = f" [{frame['module']}]" if frame.get("module") not in (None, "kernel") else ""
-        where = f"  {frame['source_file']}:{frame['line']}" if frame.get("source_file") else ""
-        inline = " (inline)" if frame.get("inline") else ""
-        lines.append(cleaned(f"{frame.get('function') or frame.get('address')}{inline}{module}{where}"))
-    return lines
+        counts = document.get("counts")
+        why = note or (f"in {log_words(counts)}" if counts else "")
+        return cleaned(f"{document.get('file', '')}: no crash in it" + (f"\n  {why}" if why else ""))
+    parts = [_head(document), *_cause(document), *_crash(document), *_capture_death(document), *_stack(document)]
+    parts += [*_machine(tables, unread), *_reports(document), *_dump(document), *_findings(document)]
+    return "\n".join([*parts, f"  {cleaned(note)}"] if note else parts)
 
 
 def _head(document: Mapping[str, Any]) -> str:
@@ -91,7 +60,7 @@ def _cause(document: Mapping[str, Any]) -> list[str]:
         parts.append("What that rests on")
         for row in cause["evidence"]:
             where = f"line {row['line']}" if row["line"] is not None else row["source"]
-            parts.append(f"  {where}: {cleaned(row['text'])[:160]}")
+            parts.append(f"  {where}: {cut_in_the_middle(row['text'], _EVIDENCE)}")
     if cause["next_steps"]:
         parts.append("What to do next")
         for number, row in enumerate(cause["next_steps"], 1):
@@ -110,16 +79,44 @@ def _cause(document: Mapping[str, Any]) -> list[str]:
 
 
 def _crash(document: Mapping[str, Any]) -> list[str]:
-    facts = crash_facts(document)
-    if not facts:
-        return []
-    width = max(len(label) for label, _ in facts)
-    return ["", "The crash as the log prints it", *(f"  {label:<{width}}  {value}" for label, value in facts)]
+    return _facts("The crash as the log prints it", crash_facts(document.get("crash")))
+
+
+def _capture_death(document: Mapping[str, Any]) -> list[str]:
+    return _facts("What the capture kernel died of in its turn", crash_facts(document.get("capture_death")))
 
 
 def _stack(document: Mapping[str, Any]) -> list[str]:
     lines = stack_lines(document)
     return ["", "Its stack with source lines, innermost first", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _machine(tables: Sequence[Table], unread: str) -> list[str]:
+    parts = [_wrapped(f"{table.title}: {table.sentence}", "  ", "    ") for table in tables]
+    parts += [_wrapped(f"Not read: {unread}", "  ", "    ")] if unread else []
+    return ["", "The machine as it was (--html has the tables)", *parts] if parts else []
+
+
+def _reports(document: Mapping[str, Any]) -> list[str]:
+    rows = document.get("reports") or []
+    if len(rows) < 2:
+        return []
+    fatal = next((number for number, row in enumerate(rows) if row["fatal"]), len(rows) - 1)
+    # what led to the crash stands before it
+    first = max(0, min(fatal - _MOST_REPORTS // 2, len(rows) - _MOST_REPORTS))
+    shown = rows[first : first + _MOST_REPORTS]
+    parts = ["", f"All {len(rows)} reports of the kernel in this log"]
+    for row in shown:
+        crash = " (the crash)" if row["fatal"] else ""
+        parts.append(f"  line {row['line']}{crash}: {cut_in_the_middle(row['title'], _EVIDENCE)}")
+    left_out = len(rows) - len(shown)
+    return [*parts, f"  {left_out} more are not shown"] if left_out else parts
+
+
+def _dump(document: Mapping[str, Any]) -> list[str]:
+    dump = [row for row in dump_facts(document) if row[0] not in _IN_FIRST_LINE]
+    symbols = [row for row in symbols_facts(document) if row[0] != _IN_REMEDY]
+    return [*_facts("The dump", dump), *_facts("Debug symbols", symbols)]
 
 
 def _findings(document: Mapping[str, Any]) -> list[str]:
@@ -128,9 +125,21 @@ def _findings(document: Mapping[str, Any]) -> list[str]:
         return []
     parts = ["", "What was checked"]
     for row in rows:
-        parts.append(f"  {row['status']:<7} {row['id']}: {cleaned(row['reason'])}")
+        parts.append(_wrapped(f"{row['status']:<7} {row['id']}: {row['reason']}", "  ", " " * 10))
         if row["remedy"] and row["status"] != "PASS":
             parts.append(f"          remedy: {cleaned(row['remedy'])}")
+    return parts
+
+
+def _facts(title: str, rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    width = max(len(label) for label, _ in rows)
+    parts = ["", title]
+    for label, value in rows:
+        first, *others = value.split("\n")
+        parts.append(f"  {label:<{width}}  {first}")
+        parts += [" " * (width + 4) + line for line in others]
     return parts
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 
 from kdumpkit.evidence.redact import cleaned
 
@@ -33,4 +34,6 @@ def page_template(name: str) -> jinja2.Template:
 
 
 def _printed(value: Any) -> Any:
-    return cleaned(value) if isinstance(value, str) and not isinstance(value, Picture) else value
+    # what a macro of the template gives back is made of values that went through here
+    through = isinstance(value, Picture | markupsafe.Markup)
+    return cleaned(value) if isinstance(value, str) and not through else value

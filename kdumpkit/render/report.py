@@ -125,6 +125,7 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         *_cause_rows(values.get("cause"), values.get("signature")),
         ("kind", str(crash["kind"])),
         ("panic message", str(crash["panic_reason"] or "")),
+        ("capture kernel died of", _capture_death(values.get("capture_death"))),
         ("crashed task", f"{crash['comm']} (pid {crash['pid']}) on CPU {crash['cpu']}" if crash["comm"] else ""),
         ("call trace", " < ".join(crash["call_trace"] or ())),
         ("kernel", f"{crash['kernel_release'] or vmcore.get('release') or ''}"),
@@ -137,8 +138,24 @@ def _crash_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
 def _cause_rows(cause: dict[str, Any] | None, signature: dict[str, Any] | None) -> list[tuple[str, str]]:
     if not cause:
         return []
-    rows = [("cause", f"{str(cause['sentence']).rstrip('.')} ({cause['confidence']})")]
+    rests_on = [f"{_place(row)}: {row['text']}" for row in cause["evidence"]]
+    next_steps = [f"{row['text']}\n    {row['command']}".rstrip() for row in cause["next_steps"]]
+    rows = [
+        ("cause", f"{str(cause['sentence']).rstrip('.')} ({cause['confidence']})"),
+        ("where it lies", str(cause["origin"])),
+        ("rests on", "\n".join(rests_on)),
+        ("what to do next", "\n".join(f"{number}. {step}" for number, step in enumerate(next_steps, 1))),
+        ("surer with", "\n".join(cause["would_raise"])),
+    ]
     return [*rows, ("signature", f"{signature['hash']}: {signature['title']}")] if signature else rows
+
+
+def _place(evidence: dict[str, Any]) -> str:
+    return str(evidence["source"]) if evidence["line"] is None else f"line {evidence['line']}"
+
+
+def _capture_death(died: dict[str, Any] | None) -> str:
+    return "" if died is None else f"{died['panic_reason'] or died['title']} ({str(died['kind']).replace('_', ' ')})"
 
 
 def _figures(run_dir: Path, stages: Sequence[str]) -> list[dict[str, str]]:

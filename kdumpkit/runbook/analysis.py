@@ -177,6 +177,8 @@ class Analysis(Stage):
             findings.append(Finding("dump.crash_block", Status.FAIL, f"the log of {path} shows no crash", "", records))
             return StepReport(title, findings=tuple(findings))
         self.keep(crash=kept_fields(block))
+        if self._log.capture_death is not None:
+            self.keep(capture_death=kept_fields(self._log.capture_death))
         reason = f"the log shows {kind_words(block)}: {block.title}"
         findings.append(Finding("dump.crash_block", Status.PASS, reason, "", records))
         facts = [(label, value) for label, value in crash_facts(block) if value]

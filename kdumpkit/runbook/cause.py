@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from kdumpkit.analysis.cause import find_cause
 from kdumpkit.analysis.cause.cause import Cause, Confidence
-from kdumpkit.analysis.crash_report import CrashReport
+from kdumpkit.analysis.crash_report import LOG_AND_STACK, CrashReport
 from kdumpkit.analysis.log.excerpt import Excerpt
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.sections.table import table_text
 from kdumpkit.analysis.signature import Signature, find_signature
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.runbook.step import StepReport, Verbatim
-
-#: told by steps of their own
-_TOLD_ELSEWHERE = frozenset({"The log's end", "The crashed task"})
 
 
 def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tuple[StepReport, Cause, Signature] | None:
@@ -49,6 +46,6 @@ def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tupl
 
 def show_sections(report: CrashReport) -> StepReport:
     """What else drgn read out of the dump: processors, blocked tasks, locks, memory, I/O, mounts, network, settings."""
-    tables = [table for table in report.tables() if table.title not in _TOLD_ELSEWHERE]
+    tables = [table for table in report.tables() if table.title not in LOG_AND_STACK]
     texts = tuple(Verbatim(table.title, table_text(table)) for table in tables)
     return StepReport("The machine as it was", texts=texts)

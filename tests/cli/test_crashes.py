@@ -287,7 +287,16 @@ def test_oops_for_people(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "in widget_poll() of\n  the module widget" in text
     assert "null_deref in widget_poll [widget]" in text
-    assert text.rstrip().endswith("quiet: no crash in it")
+    assert "quiet: no crash in it\n  in 1 line, 0 reports of the kernel, 1 boot" in text
+
+
+def test_oops_tells_what_the_capture_kernel_died_of() -> None:
+    console = Path(__file__).resolve().parents[1] / "recordings" / "capture-fails" / "console.txt"
+    text = run("oops", console).stdout
+    told = text.partition("What the capture kernel died of in its turn")[2]
+    assert "vfs mount root" in told
+    assert "VFS: Unable to mount root fs on unknown-block(0,0)" in told
+    assert json.loads(run("oops", "--json", console).stdout)["capture_death"]["kind"] == "vfs_mount_root"
 
 
 def test_oops_says_which_logs_tell_of_the_same_crash(tmp_path: Path) -> None:

@@ -55,6 +55,24 @@ def test_a_hostile_host_cannot_speak_through_the_report(tmp_path: Path) -> None:
     assert CANARY not in page.text
 
 
+def test_the_cause_stands_with_what_it_rests_on_and_the_capture_kernels_death_beside_it(tmp_path: Path) -> None:
+    crash = {"kind": "bug_on", "panic_reason": "Fatal exception", "comm": "sh", "pid": 1, "cpu": 0, "call_trace": []}
+    death = {"kind": "vfs_mount_root", "panic_reason": None, "title": f"VFS: cannot mount {HOSTILE}"}
+    cause = {"sentence": "It is a BUG_ON.", "confidence": "likely", "origin": "kernel", "would_raise": ["more logs"]}
+    cause["evidence"] = [{"source": "log", "line": 7, "text": "kernel BUG"}, {"source": "dump: x", "line": None}]
+    cause["evidence"][1]["text"] = "values"
+    cause["next_steps"] = [{"text": "look", "command": "modinfo x"}, {"text": "then wait", "command": ""}]
+    story = Story(tmp_path / "web01" / "r1").run().begin(ONE)
+    values = {"crash": {**crash, "kernel_release": "6.1"}, "vmcore": {}, "cause": cause, "capture_death": death}
+    text = page_of(story.note("values", values=values).end()).text
+    harmless(text)
+    assert "capture kernel died ofVFS: cannot mount <script>" in text
+    assert "(vfs mount root)" in text
+    assert "line 7: kernel BUG\ndump: x: values" in text
+    assert "1. look\n    modinfo x\n2. then wait" in text
+    assert "surer withmore logs" in text
+
+
 def test_it_names_nothing_outside_itself(tmp_path: Path) -> None:
     story = hostile_story(tmp_path / "web01" / "r1")
     page = page_of(story)
