@@ -31,6 +31,7 @@ from kdumpkit.facts.kdump_default import KdumpDefault
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 
@@ -184,9 +185,23 @@ class Distribution(ABC):
         that the file cannot hold, GateClosed where the file is written in a way that cannot be edited safely.
         """
 
+    @property
+    def capture_by_packages(self) -> bool:
+        """True where what is loaded, and how, depends on the versions of installed packages."""
+        return False
+
     @abstractmethod
-    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
-        """The kernel and kdump initramfs for this release, by the settings where they name them."""
+    def capture_files(
+        self,
+        release: str,
+        settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
+    ) -> CaptureFiles:
+        """The kernel and kdump initramfs for this release, by the settings where they name them.
+
+        ``el_machine`` and ``packages`` are as in :meth:`kexec_load`.
+        """
 
     def capture_inputs(self, release: str) -> tuple[str, ...]:
         """Files and directories that the capture initramfs is built from; () where that is not known."""
@@ -207,12 +222,14 @@ class Distribution(ABC):
         signed: bool,
         settings: KdumpSettings | None = None,
         el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
     ) -> KexecLoad:
         """An explicit ``kexec -p`` by the distribution's own rules.
 
         ``root`` is what ``root=`` should say where the running command line has none. ``signed``: Secure Boot or
         lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``). ``el_machine`` is what the
-        survey's ``el_machine`` told, None where it told nothing.
+        survey's ``el_machine`` told, None where it told nothing. ``packages`` are the installed ones where
+        :attr:`capture_by_packages` is set, None where they are not known.
         """
 
     # Dumps

@@ -41,6 +41,7 @@ from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdump_tools import PATH as SETTINGS
 from kdumpkit.facts.kdump_tools import kdump_tools_settings_from
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 PACKAGED_DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
@@ -281,7 +282,13 @@ class Debian(Distribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_kdump_tools(files.get(SETTINGS), wanted)
 
-    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
+    def capture_files(
+        self,
+        release: str,
+        settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
+    ) -> CaptureFiles:
         self._check_release(release)
         return capture_files(release, settings)
 
@@ -295,6 +302,7 @@ class Debian(Distribution):
         signed: bool,
         settings: KdumpSettings | None = None,
         el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
     ) -> KexecLoad:
         files = self.capture_files(release, settings)
         return kexec_load(self.name, files, release, machine, command_line, root, signed, settings)

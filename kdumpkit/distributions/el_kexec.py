@@ -54,6 +54,10 @@ _APPEND = {
     ),
     "": "irqpoll maxcpus=1 reset_devices cma=0",
 }
+#: versions of kdump-utils whose prepare_cmdline() adds rd.systemd.gpt_auto=no for unified images alone
+_ALONE_BEFORE = (1, 0, 50)
+#: the version that was read
+_READ_VERSION = (1, 0, 61)
 _FILE_LOAD = ("x86_64", "aarch64", "ppc64le", "s390x")
 
 
@@ -73,17 +77,24 @@ def append_list(version: tuple[int, ...], machine: str) -> str:
 
 
 def el_capture_files(
-    release: str, settings: KdumpSettings | None, build: Command, el_machine: ElMachine | None = None
+    release: str,
+    settings: KdumpSettings | None,
+    build: Command,
+    el_machine: ElMachine | None = None,
+    kdump_utils: tuple[int, ...] | None = None,
 ) -> CaptureFiles:
     """The files for this release: the kernel of the running one unless the settings name another.
 
     The settings name an initramfs in /var/lib/kdump where /boot is read-only. A unified kernel image, which
-    ``el_machine`` tells of, is loaded as it is; its kdump initramfs lies in /boot all the same.
+    ``el_machine`` tells of, is loaded as it is; its kdump initramfs lies in /boot as well, and with the version of
+    ``kdump_utils`` that is in prepare_kdump_bootinfo() of 1.0.61, or a later one, in /var/lib/kdump.
     """
-    kernel = settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
+    directory, kernel = "/boot", settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
     if el_machine is not None and el_machine.unified and el_machine.image and not (settings and settings.kernel):
         kernel = el_machine.image
-    initramfs = settings.initramfs if settings and settings.initramfs else f"/boot/initramfs-{release}kdump.img"
+        if kdump_utils is not None and kdump_utils >= _READ_VERSION:
+            directory = "/var/lib/kdump"
+    initramfs = settings.initramfs if settings and settings.initramfs else f"{directory}/initramfs-{release}kdump.img"
     return CaptureFiles(kernel, initramfs, None, None, build)
 
 
@@ -96,12 +107,13 @@ def el_kexec_load(
     signed: bool,
     settings: KdumpSettings | None,
     el_machine: ElMachine | None = None,
+    kdump_utils: tuple[int, ...] | None = None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdumpctl would make. See ``Distribution.kexec_load``.
 
     ``el_machine``: what kdumpctl asks the machine. None leaves out what depends on it: disable_cpu_apicid=, which
     matters only where the capture kernel starts other processors (with nr_cpus=1 it does not), and the words that keep
-    a watchdog from a panic of its own.
+    a watchdog from a panic of its own. ``kdump_utils`` is the version of that package, None where it is not known.
     """
     reasons = [
         "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
@@ -111,7 +123,10 @@ def el_kexec_load(
     ]
     if root is not None:
         reasons.append(f"root={root} is left out for that reason; an initramfs without kdump in it would need it")
-    line, removed, added = _capture_command_line(version, machine, command_line, settings, reasons, el_machine)
+    gpt_auto_off = _gpt_auto_is_off(version, el_machine, kdump_utils)
+    line, removed, added = _capture_command_line(
+        version, machine, command_line, settings, reasons, el_machine, gpt_auto_off
+    )
     arguments = _arguments(version, machine, signed, settings, reasons)
     file_load = "-s" in arguments or "--kexec-file-syscall" in arguments
     unload = command("kexec", *(["-s"] if file_load else []), "-p", "-u", timeout_s=60, as_root=True)
@@ -148,6 +163,7 @@ def _capture_command_line(
     settings: KdumpSettings | None,
     reasons: list[str],
     el_machine: ElMachine | None,
+    gpt_auto_off: bool,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     # the line, the words that were left out of the one it starts from, and those that were added
     remove, append = (settings.command_line_remove, settings.command_line_append) if settings else (None, None)
@@ -167,9 +183,23 @@ def _capture_command_line(
         kept = [word for word in kept if word != "irqpoll"]
         added = [word for word in added if word != "irqpoll"]
         reasons.append("no irqpoll: on Amazon's Graviton it can break the hot removal of PCI devices")
-    if not (version and version[0] <= 8):
+    if gpt_auto_off:
         added.append("rd.systemd.gpt_auto=no")
+        reasons.append("rd.systemd.gpt_auto=no: without root= systemd would look for a root partition and wait for it")
     return " ".join((*kept, *added)), removed, tuple(added)
+
+
+def _gpt_auto_is_off(
+    version: tuple[int, ...], el_machine: ElMachine | None, kdump_utils: tuple[int, ...] | None
+) -> bool:
+    # EL 8 has no such word. It came with unified images, for them alone; 1.0.61 has it for every kernel, and versions
+    # between were not read. It keeps a capture kernel from waiting for ever, so it is left out only where kdumpctl is
+    # known to leave it out.
+    if version and version[0] <= 8:
+        return False
+    if el_machine is not None and el_machine.unified:
+        return True
+    return not (version and version[0] == 9) and not (kdump_utils is not None and kdump_utils < _ALONE_BEFORE)
 
 
 def _words_of_machine(version: tuple[int, ...], el_machine: ElMachine | None, reasons: list[str]) -> Iterator[str]:

@@ -40,6 +40,7 @@ from kdumpkit.facts.el_machine import ElMachine, read_el_machine
 from kdumpkit.facts.grub import DEFAULTS
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.rpm_packages import read_rpm_packages
 from kdumpkit.facts.rpm_versions import rpm_version_key
 from kdumpkit.facts.survey import SurveyRequest
@@ -252,8 +253,25 @@ class EnterpriseLinux(RpmDistribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_kdump_conf(files.get(kdump_conf.PATH), wanted)
 
-    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
-        return el_capture_files(release, settings, self._build(release))
+    def capture_files(
+        self,
+        release: str,
+        settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
+    ) -> CaptureFiles:
+        return el_capture_files(release, settings, self._build(release), el_machine, self._kdump_utils(packages))
+
+    @property
+    def capture_by_packages(self) -> bool:
+        # before, kexec-tools has kdumpctl in it, and a release has one way of its own
+        return self._major > 9
+
+    def _kdump_utils(self, packages: Packages | None) -> tuple[int, ...] | None:
+        # its version; None where it is not known
+        found = [one.version for one in packages.packages if one.name == "kdump-utils"] if packages else []
+        numbers = re.match(r"([0-9]+)\.([0-9]+)\.([0-9]+)", found[0] or "") if found else None
+        return tuple(map(int, numbers.groups())) if numbers else None
 
     def _build(self, release: str) -> Command:
         el_packages.kernel_names(release)
@@ -271,9 +289,11 @@ class EnterpriseLinux(RpmDistribution):
         signed: bool,
         settings: KdumpSettings | None = None,
         el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
     ) -> KexecLoad:
-        files = el_capture_files(release, settings, self._build(release), el_machine)
-        return el_kexec_load(files, self.el_version, machine, command_line, root, signed, settings, el_machine)
+        utils = self._kdump_utils(packages)
+        files = el_capture_files(release, settings, self._build(release), el_machine, utils)
+        return el_kexec_load(files, self.el_version, machine, command_line, root, signed, settings, el_machine, utils)
 
     # Dumps
 

@@ -36,6 +36,7 @@ from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdumptool import calibrate_command
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.rpm_packages import read_rpm_packages
 from kdumpkit.facts.rpm_versions import rpm_version_key
 from kdumpkit.facts.survey import SurveyRequest
@@ -211,7 +212,13 @@ class Suse(RpmDistribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_sysconfig_kdump(files.get(SETTINGS), wanted)
 
-    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
+    def capture_files(
+        self,
+        release: str,
+        settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
+    ) -> CaptureFiles:
         suse_kernels.flavour_of(release)
         # kdump 0.9 came with 15 SP1
         return capture_files(release, in_boot=self.version < (15, 1))
@@ -226,6 +233,7 @@ class Suse(RpmDistribution):
         signed: bool,
         settings: KdumpSettings | None = None,
         el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
     ) -> KexecLoad:
         return kexec_load(
             self.capture_files(release, settings),

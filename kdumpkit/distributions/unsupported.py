@@ -26,6 +26,7 @@ from kdumpkit.facts.boot_loader import grub_boot_loader_from
 from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 #: what the kit can still do on such a host
@@ -98,7 +99,13 @@ class Unsupported(Distribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         self.refuse("where kdump is switched on")
 
-    def capture_files(self, release: str, settings: KdumpSettings | None = None) -> CaptureFiles:
+    def capture_files(
+        self,
+        release: str,
+        settings: KdumpSettings | None = None,
+        el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
+    ) -> CaptureFiles:
         self.refuse("where the kdump initramfs is")
 
     def kexec_load(
@@ -111,6 +118,7 @@ class Unsupported(Distribution):
         signed: bool,
         settings: KdumpSettings | None = None,
         el_machine: ElMachine | None = None,
+        packages: Packages | None = None,
     ) -> KexecLoad:
         self.refuse("which command line its capture kernel needs")
 

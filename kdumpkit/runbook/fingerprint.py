@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kdumpkit.facts.fingerprint import Fingerprint, fingerprint_of, read_file_digests
 from kdumpkit.facts.unknown import Unknown
+from kdumpkit.runbook.capture_files import read_capture_files
 from kdumpkit.runbook.stage import Stage
 
 
@@ -15,6 +16,12 @@ def read_fingerprint(stage: Stage) -> Fingerprint:
     # the file that decides is named also where there are no settings yet: it may come
     paths = settings.paths if settings is not None else (distribution.kdump_service().settings_path,)
     digests = read_file_digests(stage.target, (files.kernel, files.initramfs, *paths))
+    if not isinstance(digests, Unknown) and digests.digests[files.kernel] is None:
+        # it may be elsewhere: a unified kernel image is on the EFI partition
+        elsewhere = read_capture_files(stage)
+        if elsewhere.kernel != files.kernel:
+            files = elsewhere
+            digests = read_file_digests(stage.target, (files.kernel, files.initramfs, *paths))
     return fingerprint_of(
         boot=survey.boot,
         uname=stage.uname,

@@ -17,13 +17,12 @@ from kdumpkit.checks.kexec_failure import check_kexec_failure
 from kdumpkit.checks.service import check_service_active, check_service_enabled
 from kdumpkit.checks.settings import check_settings
 from kdumpkit.command import Command
-from kdumpkit.distributions.answers import CaptureFiles, SettingsWanted
 from kdumpkit.distributions.answers import KexecLoad as KexecLoadAnswer
+from kdumpkit.distributions.answers import SettingsWanted
 from kdumpkit.errors import CommandFailed
 from kdumpkit.facts.capture_initramfs import CaptureInitramfs, capture_initramfs_from, read_build_inputs
 from kdumpkit.facts.cpus import threads_from
 from kdumpkit.facts.directory_tree import DirectoryTree
-from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.fstab import fstab_from
 from kdumpkit.facts.kdump_settings import DumpTargetKind
 from kdumpkit.facts.kexec_crash import read_kexec_crash
@@ -32,6 +31,7 @@ from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import Absent, FileContent, read_files
+from kdumpkit.runbook.capture_files import el_machine_of, packages_of, read_capture_files
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.rollback import ChangingStage
 from kdumpkit.runbook.stage import step
@@ -131,7 +131,7 @@ class KexecLoad(ChangingStage):
         """The initramfs that would be loaded: for which kernel it is, and whether it is up to date."""
         title = "The capture initramfs"
         survey, release = self.survey, self.uname.release
-        files = self._capture_files()
+        files = read_capture_files(self)
         inputs = read_build_inputs(self.target, self.distribution.capture_inputs(release))
         tree = survey.files
         settings = survey.settings
@@ -173,7 +173,7 @@ class KexecLoad(ChangingStage):
         title = "Loading"
         loaded = self._loaded()
         if self.parameters.load_by == "kexec":
-            files = self._capture_files()
+            files = read_capture_files(self)
             plan = plan_kexec_load(
                 self._kexec_load(), loaded=loaded, files=files, initramfs_exists=self._exists(files.initramfs)
             )
@@ -263,10 +263,6 @@ class KexecLoad(ChangingStage):
     def _unit(self) -> SystemdUnit:
         return self.known(self._unit_fact())
 
-    def _capture_files(self) -> CaptureFiles:
-        settings = self.survey.settings
-        return self.distribution.capture_files(self.uname.release, None if isinstance(settings, Unknown) else settings)
-
     def _kexec_load(self) -> KexecLoadAnswer:
         survey = self.survey
         root, settings = survey.root_device, survey.settings
@@ -277,7 +273,8 @@ class KexecLoad(ChangingStage):
             root=None if isinstance(root, Unknown) else root.kernel_root,
             signed=check_load_allowed(survey.kexec_crash, survey.firmware).status is Status.WARN,
             settings=None if isinstance(settings, Unknown) else settings,
-            el_machine=survey.el_machine if isinstance(survey.el_machine, ElMachine) else None,
+            el_machine=el_machine_of(self),
+            packages=packages_of(self),
         )
 
     def _exists(self, path: str) -> bool:

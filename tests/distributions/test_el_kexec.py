@@ -41,10 +41,11 @@ def load(
     signed: bool = False,
     given: KdumpSettings | None = None,
     told: ElMachine | None = None,
+    utils: tuple[int, ...] | None = None,
 ) -> KexecLoad:
-    files = el_capture_files(RELEASE, given, BUILD, told)
+    files = el_capture_files(RELEASE, given, BUILD, told, utils)
     parsed = parse_kernel_command_line(line)
-    return el_kexec_load(files, version, machine, parsed, "/dev/mapper/rhel-root", signed, given, told)
+    return el_kexec_load(files, version, machine, parsed, "/dev/mapper/rhel-root", signed, given, told, utils)
 
 
 def test_the_command_on_el_9_with_root_on_lvm() -> None:
@@ -57,7 +58,7 @@ def test_the_command_on_el_9_with_root_on_lvm() -> None:
     assert not any(
         word.startswith(("root=", "rd.l", "crashkernel", "console", "hugepages=", "slub", "quiet")) for word in words
     )
-    assert words[2:] == [*append_list((9,), "x86_64").split(), "rd.systemd.gpt_auto=no"]
+    assert words[2:] == append_list((9,), "x86_64").split()
     assert set(found.removed) == {
         "root=/dev/mapper/rhel-root", "crashkernel=256M", "rd.lvm.lv=rhel/root", "rd.lvm.lv=rhel/swap",
         "rd.luks.uuid=luks-1", "quiet", "log_buf_len=4M", "hugepages=8", "slub_debug",
@@ -121,7 +122,7 @@ def test_the_settings_take_the_place_of_the_lists() -> None:
     # what is always taken out is taken out all the same
     assert not any(word.partition("=")[0] in ALWAYS_REMOVED for word in words)
     assert "quiet" in words
-    assert found.added == ("nr_cpus=2", "rd.systemd.gpt_auto=no")
+    assert found.added == ("nr_cpus=2",)
     assert found.command.argv[:3] == ("kexec", "-c", "-p")
     replaced = load(given=settings(KDUMP_COMMANDLINE="root=/dev/sda1 single"))
     assert replaced.capture_command_line.startswith("single ")
@@ -137,7 +138,7 @@ def test_another_kernel_is_loaded_where_the_settings_name_one() -> None:
 def test_words_of_the_machine() -> None:
     told = ElMachine("", 4, ("iTCO_wdt", "hpwdt"))
     words = load(told=told).added
-    assert words[-5:-1] == (
+    assert words[-4:] == (
         "disable_cpu_apicid=4",
         "iTCO_wdt.pretimeout=0",
         "hpwdt.pretimeout=0",
@@ -150,6 +151,31 @@ def test_words_of_the_machine() -> None:
     silent = load()
     assert not any("apicid" in word for word in silent.added)
     assert "it did not tell" in " ".join(silent.reasons)
+
+
+@pytest.mark.parametrize(
+    ("version", "utils", "image", "there"),
+    [
+        ((8, 10), None, "unified", False),
+        # kexec-tools of EL 9 adds it for unified images alone, as kdump-utils did at first
+        ((9, 4), None, "plain", False),
+        ((9, 4), None, "unified", True),
+        ((), (1, 0, 44), "plain", False),
+        ((), (1, 0, 44), "unified", True),
+        ((10, 1), (1, 0, 61), "plain", True),
+        # where it is not known, the word that keeps a capture kernel from waiting is there
+        ((10, 0), (1, 0, 54), "plain", True),
+        ((), None, "plain", True),
+    ],
+)
+def test_systemds_search_for_a_root_is_turned_off_by_what_is_installed(
+    version: tuple[int, ...], utils: tuple[int, ...] | None, image: str, there: bool
+) -> None:
+    path = f"/boot/efi/EFI/Linux/0f2b-{RELEASE}.efi" if image == "unified" else f"/boot/vmlinuz-{RELEASE}"
+    found = load(version, told=ElMachine("", image=path), utils=utils)
+    assert ("rd.systemd.gpt_auto=no" in found.added) is there
+    assert ("rd.systemd.gpt_auto=no" in found.capture_command_line.split()) is there
+    assert any("gpt_auto" in reason for reason in found.reasons) is there
 
 
 def test_no_irqpoll_on_graviton() -> None:
@@ -166,6 +192,10 @@ def test_a_unified_kernel_image_is_loaded_itself() -> None:
     assert (found.kernel, found.command.argv[-1]) == (image, image)
     assert found.initramfs == f"/boot/initramfs-{RELEASE}kdump.img"
     assert any("unified kernel image" in reason for reason in found.reasons)
+    # since the version that was read it lies where the EFI partition need not be written
+    new = load((), told=ElMachine("", image=image), utils=(1, 0, 61))
+    assert new.initramfs == f"/var/lib/kdump/initramfs-{RELEASE}kdump.img"
+    assert load((), told=ElMachine(""), utils=(1, 0, 61)).initramfs == f"/boot/initramfs-{RELEASE}kdump.img"
     # kernel and initramfs apart, and what the settings name, stay as they are
     assert load(told=ElMachine("", image="/boot/0f2b/linux")).kernel == f"/boot/vmlinuz-{RELEASE}"
     named = settings(KDUMP_KERNELVER="5.14.0-70.el9.x86_64")
