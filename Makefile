@@ -90,3 +90,4 @@ lock: $(STAMP)
 clean:
 	if [ -x $(BIN)/kdumpkit ]; then $(BIN)/kdumpkit lab down; fi
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find kdumpkit tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

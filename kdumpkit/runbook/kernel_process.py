@@ -111,14 +111,15 @@ def warm_kernels() -> Iterator[KernelServer]:
 
 
 class KernelsAhead:
-    """Starts the kernel of a stage while the one before it still runs."""
+    """Starts the kernel of a stage while the one before it still runs, each with its stage's environment."""
 
-    def __init__(self, server: KernelServer, folder: Path) -> None:
+    def __init__(self, server: KernelServer, folder: Path, environments: Mapping[str, Mapping[str, str]]) -> None:
         self._server = server
         self._folder = folder
+        self._environments = environments
         self._begun: dict[str, tuple[threading.Thread, list[StartedKernel]]] = {}
 
-    def begin(self, stage: str, environment: Mapping[str, str]) -> None:
+    def begin(self, stage: str) -> None:
         """Start that stage's kernel now, unless that was begun before."""
         if stage in self._begun:
             return
@@ -126,15 +127,18 @@ class KernelsAhead:
 
         def start() -> None:
             with contextlib.suppress(KdumpkitError, OSError):  # whoever takes it then starts one by itself
-                started.append(self._server.start(environment, self._folder))
+                started.append(self._start(stage))
 
         thread = threading.Thread(target=start, daemon=True)
         self._begun[stage] = (thread, started)
         thread.start()
 
-    def take(self, stage: str, environment: Mapping[str, str]) -> StartedKernel:
+    def take(self, stage: str) -> StartedKernel:
         """That stage's kernel, started now where it was not begun."""
         thread, started = self._begun.get(stage, (None, []))
         if thread is not None:
             thread.join()
-        return started[0] if started else self._server.start(environment, self._folder)
+        return started[0] if started else self._start(stage)
+
+    def _start(self, stage: str) -> StartedKernel:
+        return self._server.start(self._environments[stage], self._folder)

@@ -28,10 +28,15 @@ def serve(channel: socket.socket) -> None:
     _import_for_the_first_kernel()
     ended: dict[int, int] = {}
     running: set[int] = set()
+    first = True
     with channel, channel.makefile("rwb") as stream:
         for line in stream:
             request = json.loads(line)
             if "start" in request:
+                if first:
+                    first = False
+                else:
+                    _import_for_the_others()
                 pid = os.fork()
                 if pid == 0:
                     stream.close()
@@ -49,7 +54,6 @@ def serve(channel: socket.socket) -> None:
                 answer = {"exit_status": ended.get(asked, None if asked in running else 0)}
             stream.write(json.dumps(answer).encode() + b"\n")
             stream.flush()
-            _import_for_the_others()
     for pid in running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -67,7 +71,7 @@ def _import_for_the_first_kernel() -> None:
 
 @functools.cache
 def _import_for_the_others() -> None:
-    # a run waits for its first kernel, and works with that one while these are imported
+    # a run waits for its first kernel; the second is asked for while the host is busy, and there is time for these
     import matplotlib.backends.backend_agg
     import matplotlib.figure
     import matplotlib.font_manager  # noqa: F401

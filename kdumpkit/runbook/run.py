@@ -10,7 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,8 +48,9 @@ from kdumpkit.runbook.session import (
 _VERSIONED = ("papermill", "nbclient", "nbformat", "nbval", "ipykernel", "matplotlib", "drgn", "pydantic")
 
 
-#: the code cell with which the next stage's kernel is started: the stage's own start is over by then
-_FOLLOWING_BEGINS_AT = 4
+#: the code cell with which the next stage's kernel is started, the injected parameters counted: the stage's own start
+#: is over by then, and in 01-prerequisites it is the one that waits for packages
+_FOLLOWING_BEGINS_AT = 7
 
 
 class Listener(Protocol):
@@ -112,12 +113,11 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                 for stage in stages
             }
             left = [stage for stage in stages if not (resume and _had_a_good_end(run_dir, stage))]
-            kernels = KernelsAhead(server, Path.cwd())
+            kernels = KernelsAhead(server, Path.cwd(), environments)
             for stage in left[:1]:
-                kernels.begin(stage, environments[stage])
+                kernels.begin(stage)
             execute = _import_execute()
             for stage, following in zip(left, [*left[1:], None], strict=False):
-                start_following = partial(kernels.begin, following, environments[following]) if following else None
                 before = _verdict_of(run_dir, stage)
                 number = stages.index(stage) + 1
                 _set_earlier_notebook_aside(run_dir, stage, before)
@@ -129,8 +129,8 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                         run_dir / f"{stage}.ipynb",
                         given,
                         server,
-                        kernels.take(stage, environments[stage]),
-                        on_cell=partial(_cell_begins, listener, start_following),
+                        kernels.take(stage),
+                        on_cell=partial(_cell_begins, listener, kernels, following),
                     )
                 after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
@@ -155,17 +155,22 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
         elif (recording / name).exists():
             shutil.copyfile(recording / name, output / name)
     given = {record.stage: dict(record.data["given"]) for record in records if record.kind == "stage"}
+    stages = [stage for stage in given if stage in STAGES]
+    environment = kernel_environment(output, replay_dir=output)
     with warm_kernels() as server:
+        kernels = KernelsAhead(server, Path.cwd(), dict.fromkeys(stages, environment))
+        for stage in stages[:1]:
+            kernels.begin(stage)
         execute = _import_execute()
-        for number, stage in enumerate((stage for stage in given if stage in STAGES), 1):
+        for number, (stage, following) in enumerate(zip(stages, [*stages[1:], None], strict=False), 1):
             listener.stage_begins(stage, number, len(given))
             execution = execute.execute_notebook(
                 notebooks_dir() / f"{stage}.ipynb",
                 output / f"{stage}.ipynb",
                 given[stage],
                 server,
-                server.start(kernel_environment(output, replay_dir=output), Path.cwd()),
-                on_cell=listener.step_begins,
+                kernels.take(stage),
+                on_cell=partial(_cell_begins, listener, kernels, following),
             )
             recorded = _verdict_of(output, stage)
             if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
@@ -323,11 +328,11 @@ def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:
 
 
 def _cell_begins(
-    listener: Listener, start_following: Callable[[], None] | None, number: int, of: int, step: str
+    listener: Listener, kernels: KernelsAhead, following: str | None, number: int, of: int, step: str
 ) -> None:
     listener.step_begins(number, of, step)
-    if start_following is not None and number == _FOLLOWING_BEGINS_AT:
-        start_following()
+    if following is not None and number == _FOLLOWING_BEGINS_AT:
+        kernels.begin(following)
 
 
 def _had_a_good_end(run_dir: Path, stage: str) -> bool:

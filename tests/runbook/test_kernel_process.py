@@ -35,11 +35,11 @@ def said(kernel: StartedKernel, code: str) -> str:
 def test_a_kernel_that_was_begun_is_the_one_that_is_taken(tmp_path: Path) -> None:
     show = "import os; print(os.getpid(), os.environ['STAGE'], os.getcwd())"
     with warm_kernels() as server:
-        ahead = KernelsAhead(server, tmp_path)
-        ahead.begin("two", {**os.environ, "STAGE": "two"})
-        ahead.begin("two", {**os.environ, "STAGE": "another"})
-        three = ahead.take("three", {**os.environ, "STAGE": "three"})
-        two = ahead.take("two", {**os.environ, "STAGE": "yet another"})
+        ahead = KernelsAhead(server, tmp_path, {name: {**os.environ, "STAGE": name} for name in ("two", "three")})
+        ahead.begin("two")
+        ahead.begin("two")
+        three = ahead.take("three")
+        two = ahead.take("two")
         assert said(two, show) == f"{two.pid} two {tmp_path}\n"
         assert said(three, show) == f"{three.pid} three {tmp_path}\n"
         assert two.pid != three.pid
@@ -53,10 +53,10 @@ def test_a_server_that_has_ended_is_told_by_who_takes(tmp_path: Path) -> None:
     with warm_kernels() as server:
         server._process.kill()
         server._process.wait()
-        ahead = KernelsAhead(server, tmp_path)
-        ahead.begin("one", dict(os.environ))
+        ahead = KernelsAhead(server, tmp_path, {"one": dict(os.environ)})
+        ahead.begin("one")
         with pytest.raises(KdumpkitError, match="has ended"):
-            ahead.take("one", dict(os.environ))
+            ahead.take("one")
 
 
 def test_the_environment_of_a_live_stage_and_of_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +73,9 @@ def test_the_environment_of_a_live_stage_and_of_a_replay(tmp_path: Path, monkeyp
 
 def test_no_kernel_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
     with warm_kernels() as server:
-        ahead = KernelsAhead(server, tmp_path)
-        ahead.begin("one", dict(os.environ))
-        kernel = ahead.take("one", dict(os.environ))
+        ahead = KernelsAhead(server, tmp_path, {"one": dict(os.environ)})
+        ahead.begin("one")
+        kernel = ahead.take("one")
         assert said(kernel, "print('up')") == "up\n"
         server._process.kill()
         server._process.wait()
