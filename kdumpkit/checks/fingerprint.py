@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from kdumpkit.checks.finding import Finding, Status
 from kdumpkit.facts import fingerprint
+from kdumpkit.facts.boot_id import BootIdentity
 from kdumpkit.facts.fingerprint import Fingerprint
+from kdumpkit.facts.reading import records_of
+from kdumpkit.facts.unknown import Unknown
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,27 @@ def check_proof(
         return Finding(id, Status.UNKNOWN, reason, test, now.records)
     reason = f"{proof}, and nothing that it rests on has changed ({len(before.parts)} things were compared)."
     return Finding(id, Status.PASS, reason, "", now.records)
+
+
+def check_same_machine(before: Fingerprint, boot: BootIdentity | Unknown) -> tuple[Finding, ...]:
+    """``panic_test.machine``: FAIL where another machine answers after a panic, WARN where that is not known.
+
+    () where it is the same: the label in the dump's log proves as much, and says so. ``before`` was taken before the
+    panic, ``boot`` is what answers now.
+    """
+    id, name, machine = "panic_test.machine", fingerprint.MACHINE, fingerprint.machine_part(boot)
+    records = records_of(boot)
+    if isinstance(machine, Unknown) or name not in before.parts:
+        why = machine.sentence() if isinstance(machine, Unknown) else before.unknown.get(name, "it was not kept")
+        reason = f"It is not known whether the machine that answers is the one that was crashed ({why})."
+        return (Finding(id, Status.WARN, reason, "cat /etc/machine-id", records),)
+    if before.parts[name] != machine:
+        reason = (
+            "Another machine answers than the one that was crashed: its machine id is another. What was read from it "
+            "since the panic says nothing about the panic."
+        )
+        return (Finding(id, Status.FAIL, reason, "look who has its address now, then cat /etc/machine-id", records),)
+    return ()
 
 
 def _change(name: str, before: Fingerprint, now: Fingerprint) -> str:

@@ -112,7 +112,7 @@ def fingerprint_of(
     """
     named = [(KERNEL, kernel), (INITRAMFS, initramfs), *((f"{SETTINGS} {path}", path) for path in settings)]
     found: list[tuple[str, str | Unknown]] = [
-        (MACHINE, boot if isinstance(boot, Unknown) else _digest_of(boot.machine_id)),
+        (MACHINE, machine_part(boot)),
         (RELEASE, uname if isinstance(uname, Unknown) else uname.release),
         # kernels may be built without one; what is not there then and now is the same
         (BUILD_ID, build_id if isinstance(build_id, Unknown) and not build_id.absent else _build_id(build_id)),
@@ -132,6 +132,11 @@ def fingerprint_of(
         {name: value.sentence() for name, value in found if isinstance(value, Unknown)},
         records_of(boot, uname, build_id, command_line, packages, digests),
     )
+
+
+def machine_part(boot: BootIdentity | Unknown) -> str | Unknown:
+    """The part :data:`MACHINE`: a digest of the machine's id."""
+    return boot if isinstance(boot, Unknown) else _digest_of(boot.machine_id)
 
 
 def _build_id(build_id: KernelBuildId | Unknown) -> str:

@@ -40,6 +40,7 @@ from kdumpkit.runbook.dump_reading import (
 )
 from kdumpkit.runbook.dumps import check_test_label, list_dumps
 from kdumpkit.runbook.figures import dump_space
+from kdumpkit.runbook.fingerprint import same_machine
 from kdumpkit.runbook.stage import Stage, step
 from kdumpkit.runbook.step import StepReport, Verbatim
 
@@ -322,7 +323,7 @@ class Analysis(Stage):
             bars.append((f"free on {target.space.target} now", target.space.free_bytes))
             caption += f"; {size_text(target.space.free_bytes)} are left on {target.space.target}"
         bars.append(("all of RAM", memory.total_bytes))
-        return StepReport(title, figure=dump_space(bars, caption + "."))
+        return StepReport(title, figure=dump_space(bars, caption + "."), findings=same_machine(self))
 
     @step
     def plot_dump_composition(self) -> StepReport:

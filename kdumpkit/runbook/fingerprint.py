@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from kdumpkit.facts.fingerprint import Fingerprint, fingerprint_of, read_file_digests
+from kdumpkit.checks.finding import Finding
+from kdumpkit.checks.fingerprint import check_same_machine
+from kdumpkit.facts.fingerprint import (
+    Fingerprint,
+    fingerprint_from_json,
+    fingerprint_of,
+    read_file_digests,
+)
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.runbook.capture_files import read_capture_files
 from kdumpkit.runbook.stage import Stage
@@ -33,3 +40,10 @@ def read_fingerprint(stage: Stage) -> Fingerprint:
         initramfs=files.initramfs,
         settings=paths,
     )
+
+
+def same_machine(stage: Stage) -> tuple[Finding, ...]:
+    """What speaks against the machine that answers now being the one that this run crashed; () where nothing does."""
+    kept = stage.session.recall_value("fingerprint")
+    # a run that crashed nothing kept none
+    return () if kept is None else check_same_machine(fingerprint_from_json(kept), stage.survey.boot)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from kdumpkit.checks.finding import Status
-from kdumpkit.checks.fingerprint import EarlierProof, check_proof
-from kdumpkit.facts.fingerprint import Fingerprint
+from kdumpkit.checks.fingerprint import EarlierProof, check_proof, check_same_machine
+from kdumpkit.facts.boot_id import BootIdentity
+from kdumpkit.facts.fingerprint import Fingerprint, machine_part
+from kdumpkit.facts.unknown import Unknown, Why
 
 from .test_checks import agrees
 
@@ -82,3 +84,15 @@ def test_packages_that_cannot_be_read_have_not_gone() -> None:
 
 def test_no_earlier_proof() -> None:
     agrees(check_proof(None, NOW), Status.SKIP, "has proved a dump of this host before")
+
+
+def test_the_machine_that_answers_after_a_panic_is_the_one_that_was_crashed() -> None:
+    untold = Unknown("/etc/machine-id", Why.ABSENT)
+    boot = BootIdentity("01234567-89ab-cdef-0123-456789abcdef", 9.0, "1" * 32, "web01", (7,))
+    before = Fingerprint({"machine": str(machine_part(boot))}, {})
+    assert check_same_machine(before, boot) == ()
+    (other,) = check_same_machine(before, replace(boot, machine_id="2" * 32))
+    agrees(other, Status.FAIL, "Another machine answers than the one that was crashed")
+    for then, now in ((before, replace(boot, machine_id=untold)), (before, untold), (Fingerprint({}, {}), boot)):
+        (unclear,) = check_same_machine(then, now)
+        agrees(unclear, Status.WARN, "It is not known")
