@@ -1,4 +1,4 @@
-"""Packages: what is missing is installed; nothing is upgraded, no kernel is ever removed."""
+"""Packages: what is missing is installed; no kernel is ever removed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plan_install(distribution: Distribution, packages: Sequence[str], *, refresh
         *(CommandChange(step, "prepares the installation") for step in before),
         CommandChange(install, why, undo),
     )
-    notes = ["what is installed already is not upgraded, and nothing is removed"]
+    notes = [distribution.install_note]
     if undo is None:
         notes.append("a kernel is among them: it is added beside the others and is never removed by kdumpkit")
     else:

@@ -25,8 +25,8 @@ class PackageNeed:
 class SymbolPackages:
     """Where the debug symbols of one kernel release come from.
 
-    ``packages`` are tried in order, one of them is enough. ``vmlinux_path`` is where the file lies once it is
-    installed.
+    ``packages`` are tried in order, one of them is enough; their names are made from the release as the distribution
+    makes those of its own kernels. ``vmlinux_path`` is where the file lies once it is installed.
     """
 
     release: str
@@ -36,8 +36,15 @@ class SymbolPackages:
     if_not_found: str
     #: a line to paste on the host (or here) that installs the first of them
     install: str
+    #: a line to paste on the host that tells which package the kernel is from
+    owner: str
     #: shell lines for :attr:`if_not_found`; a person pastes them, the kit does not run them
     if_not_found_commands: tuple[str, ...] = ()
+
+    @property
+    def name_note(self) -> str:
+        """What the name rests on: kernels that others made may not follow it."""
+        return f"{self.packages[0]} is guessed from the kernel's release; {self.owner} tells which package that is from"
 
 
 @dataclass(frozen=True)

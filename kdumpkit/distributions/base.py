@@ -72,6 +72,11 @@ class Distribution(ABC):
     def install_commands(self, packages: Sequence[str], *, refresh: bool = True) -> tuple[Command, ...]:
         """Commands that install these, upgrade nothing and remove nothing. ``refresh``: fetch lists first."""
 
+    @property
+    def install_note(self) -> str:
+        """What :meth:`install_commands` leave alone, as one phrase."""
+        return "what is installed already is not upgraded, and nothing is removed"
+
     @abstractmethod
     def install_remedy(self, packages: Sequence[str]) -> str:
         """A line to paste on the host that installs these."""

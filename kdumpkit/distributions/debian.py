@@ -123,6 +123,14 @@ class Debian(Distribution):
         commands.append(_apt("install", *options, "--", *packages, timeout_s=1800))
         return tuple(commands)
 
+    @property
+    def install_note(self) -> str:
+        # apt's --no-upgrade is about the packages that are named, apt-get(8)
+        return (
+            "nothing is removed, and of what is installed already only that is upgraded of which a package that is "
+            "installed now needs a newer version"
+        )
+
     def install_remedy(self, packages: Sequence[str]) -> str:
         return f"apt-get install {' '.join(packages)}"
 
@@ -157,7 +165,7 @@ class Debian(Distribution):
 
     def symbol_packages(self, release: str) -> SymbolPackages:
         self._check_release(release)
-        vmlinux = f"/usr/lib/debug/boot/vmlinux-{release}"
+        vmlinux, owner = f"/usr/lib/debug/boot/vmlinux-{release}", f"dpkg-query --search /boot/vmlinuz-{release}"
         if not self.is_ubuntu:
             return SymbolPackages(
                 release,
@@ -166,6 +174,7 @@ class Debian(Distribution):
                 "the package is in the same archive (main) as the kernel, and leaves it with the kernel: "
                 "refresh the package lists, or take it from Debian's snapshot archive by the kernel's exact version",
                 self.install_remedy((f"linux-image-{release}-dbg",)),
+                owner,
                 ("apt-get update", f"apt-get install --yes linux-image-{release}-dbg"),
             )
         return SymbolPackages(
@@ -175,6 +184,7 @@ class Debian(Distribution):
             "debug symbols are in an archive of their own, ddebs, which has to be added and is some days behind "
             "the kernels",
             self.install_remedy((f"linux-image-unsigned-{release}-dbgsym",)),
+            owner,
             (
                 "apt-get install --yes ubuntu-dbgsym-keyring",
                 'for part in "" -updates; do echo "deb http://ddebs.ubuntu.com $(lsb_release -cs)$part main '

@@ -22,7 +22,8 @@ def symbol_packages(release: str, id: str, version: tuple[int, ...], tool: str) 
     names = kernel_names(release)
     install = f"{'debuginfo-install' if tool == 'yum' else 'dnf debuginfo-install'} {names.installed_as}"
     where, lines = _archive(names, id, version, tool)
-    return SymbolPackages(release, (names.debuginfo,), vmlinux_path(release), where, install, lines)
+    owner = f"rpm --query --file /lib/modules/{release}"
+    return SymbolPackages(release, (names.debuginfo,), vmlinux_path(release), where, install, owner, lines)
 
 
 def _archive(names: KernelNames, id: str, version: tuple[int, ...], tool: str) -> tuple[str, tuple[str, ...]]:

@@ -52,6 +52,19 @@ TRANSACTIONAL = frozenset({"sle-micro", "sl-micro", "suse-microos", "opensuse-mi
 # a version may stand behind the name: kernel-default=6.4.0-150600.23.25.1
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(?:=[A-Za-z0-9+.~_:-]+)?")
 
+# No option of zypper keeps what is installed at its version where a new package needs another: the solver only prefers
+# it. So the transaction is tried first, and one that would do more than add is refused, by the headings of its summary.
+_INSTALL_SH = r"""
+if said=$(zypper --non-interactive install --dry-run "$@" 2>&1); then :; fi
+if printf '%s\n' "$said" |
+  grep -Eq '^The following .*going to (be (upgraded|downgraded|REMOVED)|change (vendor|architecture))'; then
+  printf '%s\n' "$said" >&2
+  echo 'kdumpkit: this would upgrade or remove packages, so nothing was installed' >&2
+  exit 3
+fi
+exec zypper --non-interactive install "$@"
+"""
+
 
 class Suse(RpmDistribution):
     """SUSE Linux Enterprise, openSUSE, and what says in ID_LIKE that it is like them."""
@@ -119,8 +132,9 @@ class Suse(RpmDistribution):
         if self.version >= (15,):
             # libzypp 17: what is installed is preferred to a newer one, as far as what is installed anew allows
             options += ["--solver-focus", "Installed"]
-        commands.append(_zypper("install", *options, "--", *packages, timeout_s=1800))
-        return tuple(commands)
+        argv = ("sh", "-c", _INSTALL_SH, "sh", *options, "--", *packages)
+        title = f"zypper install {' '.join(packages)}, where that upgrades and removes nothing"
+        return (*commands, command(*argv, timeout_s=1800, as_root=True, title=title))
 
     def install_remedy(self, packages: Sequence[str]) -> str:
         if self.is_transactional:
@@ -161,6 +175,7 @@ class Suse(RpmDistribution):
             "debug symbols are in repositories of their own, which are set up and switched off; the package has to be "
             "of the running kernel's version, and crash needs it beside the kernel itself (vmlinux in /boot, packed)",
             install,
+            f"rpm --query --file /lib/modules/{release}",
             ("zypper repos | grep -i debug", f"zypper --plus-content debug search --details {package}", install),
         )
 

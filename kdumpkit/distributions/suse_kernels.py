@@ -24,7 +24,8 @@ from kdumpkit.facts.grub import ENVIRONMENTS
 from kdumpkit.facts.rpm_versions import rpm_version_key
 from kdumpkit.facts.suse_boot_loader import ENTRY_TYPES, SETTINGS, loader_type
 
-#: grub2-reboot, as grub2-once of SUSE takes titles and no ids
+#: grub2.spec of SUSE installs grub2-reboot and, beside it, grub2-once of its own; grub2-reboot takes the ids by which
+#: the entry is found here, as on other families
 PROGRAMS = grub_kernels.GrubPrograms("grub2-set-default", "grub2-reboot", ENVIRONMENTS[1])
 #: the flavours that kernel packages are named for
 FLAVOURS = ("default", "preempt", "rt", "azure", "64kb", "longterm", "vanilla")

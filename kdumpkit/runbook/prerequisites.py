@@ -232,7 +232,9 @@ class Prerequisites(ChangingStage):
             facts=tuple(facts),
             findings=(findings,),
             texts=(Verbatim("where the package is not found", commands),) if findings.remedy and commands else (),
-            conclusion=f"where the package is not found: {package.if_not_found}" if findings.remedy else "",
+            conclusion=f"where the package is not found: {package.if_not_found}. {package.name_note}"
+            if findings.remedy
+            else "",
         )
 
     def _symbols_here(self, build_id: str) -> dict[str, Any]:

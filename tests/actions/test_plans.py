@@ -72,6 +72,18 @@ def test_installing_says_why_and_how_to_take_it_back() -> None:
     assert plan_install(DEBIAN, []).reason_if_empty
 
 
+def test_what_an_installation_leaves_alone_is_said_as_the_package_manager_does_it() -> None:
+    # apt's --no-upgrade is about the packages that are named
+    assert "of which a package that is installed now needs a newer version" in plan_install(DEBIAN, ["crash"]).notes[0]
+    # dnf's and zypper's transactions are tried first, and refused where they would upgrade
+    for id in ("fedora", "sles"):
+        other = distribution_for(OsRelease(id, (), "15.5", None))
+        assert (
+            plan_install(other, ["crash"]).notes[0]
+            == "what is installed already is not upgraded, and nothing is removed"
+        )
+
+
 def test_a_second_kernel_has_no_way_back_and_that_is_said() -> None:
     plan = plan_install(DEBIAN, ["linux-image-6.1.0-56-cloud-amd64"])
     assert undos(plan)[-1] is None

@@ -224,6 +224,10 @@ def test_the_names_around_a_kernel(release: str, package: str, debuginfo: str) -
 
 def test_symbols_by_who_made_the_kernel() -> None:
     seven = CENTOS_7.symbol_packages(KERNEL_7)
+    assert seven.name_note == (
+        f"kernel-debuginfo-{KERNEL_7} is guessed from the kernel's release; rpm --query --file /lib/modules/{KERNEL_7} "
+        "tells which package that is from"
+    )
     assert seven.install == f"debuginfo-install kernel-{KERNEL_7}"
     assert seven.vmlinux_path == f"/usr/lib/debug/lib/modules/{KERNEL_7}/vmlinux"
     assert seven.if_not_found_commands == (

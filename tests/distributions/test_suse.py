@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,13 +69,48 @@ def test_versions_of_all_forms() -> None:
 def test_installing_asks_nothing_and_brings_nothing_recommended() -> None:
     refresh, install = SLES.install_commands(["kdump", "kexec-tools"])
     assert refresh.argv == ("zypper", "--non-interactive", "refresh")
-    assert install.argv == (
-        *("zypper", "--non-interactive", "install", "--no-recommends", "--solver-focus", "Installed"),
-        *("--", "kdump", "kexec-tools"),
-    )
+    assert install.argv[4:] == ("--no-recommends", "--solver-focus", "Installed", "--", "kdump", "kexec-tools")
+    assert install.shown() == "zypper install kdump kexec-tools, where that upgrades and removes nothing"
     assert install.as_root
     (old,) = SLES_12.install_commands(["crash"], refresh=False)
     assert "--solver-focus" not in old.argv
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "ran"),
+    [
+        (
+            "The following 2 NEW packages are going to be installed:\n  crash libfoo\n\n2 new packages to install.\n",
+            0,
+            True,
+        ),
+        ("The following package is going to be upgraded:\n  glibc\n", 3, False),
+        ("The following 4 packages are going to be upgraded:\n  glibc\n", 3, False),
+        ("The following package is going to be REMOVED:\n  libicu52\n", 3, False),
+        ("The following 2 packages are going to be downgraded:\n  x y\n", 3, False),
+        ("The following package is going to change vendor:\n  x  SUSE -> other\n", 3, False),
+        # nothing was told, as where another zypper holds the lock: the installation itself says why
+        ("", 0, True),
+    ],
+)
+def test_a_transaction_that_would_upgrade_or_remove_is_refused_on_the_host(
+    tmp_path: Path, says: str, status: int, ran: bool
+) -> None:
+    fake = tmp_path / "zypper"
+    fake.write_text(
+        f"#!/bin/sh\ncase \"$*\" in *--dry-run*) printf '%s' '{says}';; *) echo \"$*\" >{tmp_path}/ran;; esac\n"
+    )
+    fake.chmod(0o755)
+    (install,) = SLES.install_commands(["crash"], refresh=False)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(install.argv, env={"PATH": path}, capture_output=True, check=False)
+    assert done.returncode == status
+    assert (tmp_path / "ran").exists() is ran
+    if ran:
+        words = "--non-interactive install --no-recommends --solver-focus Installed -- crash\n"
+        assert (tmp_path / "ran").read_text() == words
+    else:
+        assert b"nothing was installed" in done.stderr
 
 
 @pytest.mark.parametrize("names", [[], ["--allow-vendor-change"], ["a b"], ["kdump;reboot"], [""]])

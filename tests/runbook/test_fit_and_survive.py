@@ -320,3 +320,5 @@ def test_where_symbols_are_not_found_the_lines_to_paste_are_shown(
     (shown,) = report.texts
     assert shown.text.splitlines() == ["apt-get update", f"apt-get install --yes linux-image-{RUNNING}-dbg"]
     assert "where the package is not found" in report.conclusion
+    assert f"linux-image-{RUNNING}-dbg is guessed from the kernel's release" in report.conclusion
+    assert f"dpkg-query --search /boot/vmlinuz-{RUNNING} tells" in report.conclusion
