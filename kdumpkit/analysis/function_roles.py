@@ -20,8 +20,9 @@ def _pattern(*parts: str) -> re.Pattern[str]:
 #: prints a report, carries out a panic, or is how the processor came to it
 _REPORTING = _names(
     """
-    dump_stack dump_stack_lvl __dump_stack dump_backtrace show_stack show_regs __show_regs show_trace_log_lvl
-    show_trace sched_show_task dump_stack_print_info spl_dumpstack spl_panic spl_assert vcmn_err cmn_err
+    dump_stack dump_stack_lvl __dump_stack dump_backtrace unwind_backtrace show_stack show_regs __show_regs
+    show_trace_log_lvl show_trace sched_show_task dump_stack_print_info spl_dumpstack spl_panic spl_assert vcmn_err
+    cmn_err
     panic vpanic nmi_panic panic_print_sys_info check_panic_on_warn crash_kexec __crash_kexec machine_kexec
     crash_setup_regs xen_panic_event notifier_call_chain atomic_notifier_call_chain __atomic_notifier_call_chain
     die __die __die_body __die_header die_addr die_kernel_fault die_nmi oops_end oops_begin oops_enter
@@ -72,7 +73,7 @@ _REPORTING = _names(
     mark_lock mark_lock_irq mark_held_locks mark_usage valid_state __lock_acquire lock_acquire lock_release
     lock_downgrade lockdep_rcu_suspicious debug_check_no_locks_held debug_check_no_locks_freed
     lockdep_sys_exit register_lock_class assign_lock_key ___might_sleep __might_sleep __might_resched might_sleep
-    __might_fault __schedule_bug schedule_debug bad_page __stack_chk_fail
+    __might_fault __schedule_bug schedule_debug bad_page print_bad_pte __stack_chk_fail
     kdump_nmi_callback crash_nmi_callback crash_ipi_callback smp_kdump_stop
     dump_header oom_kill_process out_of_memory check_panic_on_oom check_panic_on_generic_oom
     """

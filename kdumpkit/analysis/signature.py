@@ -32,7 +32,7 @@ from kdumpkit.analysis.places import (
 VERSION = 2
 _NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|[0-9a-f]*\d[0-9a-f]*)\b", re.IGNORECASE)
 _SANITIZER = re.compile(
-    r"BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
+    r"BUG: (?:KASAN|KASan|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
     r"(?:(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| (?:on|at) |$)"
 )
 _CORRUPTED_IN = re.compile(r"stack is corrupted in:? (?P<symbol>[A-Za-z_][\w.]*)\+0x")
@@ -139,7 +139,9 @@ def _kind_words(crash: CrashBlock) -> str:
     if found is None:
         doubt = next((words for pattern, words in _WARNINGS if pattern.search(crash.title)), "")
         return f"{crash.kind} {doubt}" if doubt and crash.kind == "warning" else crash.kind
-    what = found["what"].removeprefix("slab-") if "use-after-free" in found["what"] else found["what"]
+    # until 4.5 KASan wrote the words apart
+    what = found["what"].replace(" ", "-") if "KASan" in found[0] else found["what"]
+    what = what.removeprefix("slab-") if "use-after-free" in what else what
     what = "invalid-free" if "free" in what and "use-after" not in what else what
     return f"{crash.kind} {what}"
 

@@ -16,7 +16,7 @@ from kdumpkit.analysis.cause.processors import Processor, find_processor, read_p
 from kdumpkit.analysis.cause.scene import Scene
 from kdumpkit.analysis.cause.spinning import explain_spinning, find_caller
 from kdumpkit.analysis.function_roles import is_entry, is_spinning
-from kdumpkit.analysis.places import Place
+from kdumpkit.analysis.places import Place, normalise_symbol
 
 KINDS = frozenset({"soft_lockup", "hard_lockup", "workqueue_lockup"})
 
@@ -32,7 +32,9 @@ _CONSOLE = re.compile(r"serial8250_\w+|console_\w+|vt_console\w*|univ8250\w*|wai
 _STUCK = re.compile(r"soft lockup.{0,24}CPU#(?P<cpu>\d+) stuck for (?P<seconds>\d+)s")
 _SAME = re.compile(r"soft lockup - CPU#\d+ stuck|LOCKUP|self-detected stall|detected stalls")
 _MOST_NAMED = 3
-_HYPERVISOR = re.compile(r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV")
+_HYPERVISOR = re.compile(
+    r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV|dummy-virt"
+)
 _CLOCK = re.compile(
     r"clocksource: .{0,80}(?:unstable|skew)|hrtimer: interrupt took|time jumped|sched_clock .{0,40}stalled"
 )
@@ -84,8 +86,10 @@ def explain(scene: Scene) -> Cause | None:
             "lockup.no_stack", sentence, Confidence.UNKNOWN, Origin.UNKNOWN, [*evidence, *clock], steps,
             ("that processor's own stack: the dump holds it",),
         )  # fmt: skip
-    doing = scene.where(place)
-    sentence = f"{head}. Its own stack shows what it was sent to do:{doing}.{pressed}{stopped}"
+    if place.symbol == normalise_symbol(crash.rip_symbol or ""):
+        sentence = f"{head}. It was interrupted{scene.where(place)}.{stopped}"
+    else:
+        sentence = f"{head}. By its own stack it was at work{scene.where(place)}.{pressed}{stopped}"
     if foreign is not None and foreign.module is not None:
         sentence += f" {foreign.module} does not come with the kernel: look at it first."
         return scene.cause(

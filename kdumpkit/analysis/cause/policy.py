@@ -9,6 +9,7 @@ import re
 
 from kdumpkit.analysis.cause.cause import Cause, Confidence, NextStep, Origin
 from kdumpkit.analysis.cause.scene import Scene
+from kdumpkit.analysis.log.kinds import faults
 
 KINDS = frozenset({"warning", "oops"})
 _LOCKS = re.compile(
@@ -20,7 +21,9 @@ _PAGES = re.compile(
     r"Bad page (?:state|map|cache)|Bad rss-counter|non-zero pgtables|BUG \S+ ?\((?:Not tainted|Tainted)"
 )
 _REFCOUNT = re.compile(r"refcount_t: |refcount_warn_saturate")
-_NETDEV = re.compile(r"NETDEV WATCHDOG: (?P<device>\S+) \((?P<driver>[\w-]+)\): transmit queue")
+_NETDEV = re.compile(r"NETDEV WATCHDOG: (?:\S+ \([\w-]+\)|CPU: \d+): transmit queue")
+#: what die() prints for any fault: words that name none
+_UNNAMED = re.compile(r"(?:Internal error)?[: ]{0,2}(?:Oops)?")
 
 
 def explain(scene: Scene) -> Cause | None:
@@ -75,7 +78,11 @@ def _plain_oops(scene: Scene) -> Cause | None:
     if place is None:
         return None
     evidence = (*scene.at("panic_reason", "rip_symbol", "comm"), *scene.of_stack(scene.telling, 4))
-    sentence = f"The kernel met an error that it could not handle{scene.where(place)}; the log does not say which kind."
+    sentence = f"The kernel met an error that it could not handle{scene.where(place)}"
+    named = faults.DIE.match(crash.title)
+    words = "" if named is None else named["text"].strip(" :")
+    said = bool(words) and _UNNAMED.fullmatch(words) is None
+    sentence += f': "{words}".' if said else "; the log does not say which kind."
     steps = [scene.look_up(place)]
     origin = Origin.KERNEL
     if scene.foreign_module is not None and scene.foreign_module.module is not None:
@@ -83,5 +90,5 @@ def _plain_oops(scene: Scene) -> Cause | None:
         steps, origin = [*scene.about_module(scene.foreign_module.module), *steps], Origin.MODULE
     if "panic_on_oops" in (crash.panic_reason or ""):
         sentence += " It is set to panic on every such error (kernel.panic_on_oops)."
-    raises = ("the lines before the log's first: they name the kind of error",)
+    raises = () if said else ("the lines before the log's first: they name the kind of error",)
     return scene.cause("policy.oops", sentence, Confidence.POSSIBLE, origin, evidence, steps, raises)

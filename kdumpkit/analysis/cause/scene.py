@@ -225,9 +225,10 @@ class Scene:
             confidence = Confidence.POSSIBLE if confidence is not Confidence.UNKNOWN else confidence
         elif "B" in letters:
             sentence += " Damaged memory was found before (taint B): begin with that report."
-        if _FOREIGN_LETTERS & set(letters) and not self.module_letters:
+        foreign = "".join(letter for letter in letters if letter in _FOREIGN_LETTERS)
+        if foreign and not self.module_letters:
             sentence += (
-                f" A module that does not come with the kernel was loaded (taint {letters}); the log does not say"
+                f" A module that does not come with the kernel was loaded (taint {foreign}); the log does not say"
             )
             sentence += " which."
         return sentence, confidence

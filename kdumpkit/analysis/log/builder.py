@@ -22,6 +22,9 @@ from kdumpkit.analysis.log.stall_stacks import StallStacks
 from kdumpkit.analysis.log.task_header import (
     HEADER_FIELDS,
     NO_HEADER,
+    TaskHeader,
+    parse_eip_header,
+    parse_lock_lines,
     parse_state,
     parse_task_header,
     says_kdump_loaded,
@@ -37,6 +40,8 @@ from kdumpkit.analysis.log.words import (
 )
 
 FRAME_LIMIT = 512
+#: reports that print the stack of the access behind their title, without a heading
+_NO_HEADING = frozenset({"kfence", "kcsan", "kmsan"})
 #: characters of the list of modules
 MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
@@ -152,6 +157,9 @@ class Builder:
             if frame is not None:
                 self.take_frame(frame, line_number)
                 return True
+            if self.frames and self.kind in _NO_HEADING:
+                # the stacks of other accesses, of who allocated and who freed
+                self._end_trace()
         word = text.partition(" ")[0]
         take = _TAKEN_BY.get(word)
         if take is None:
@@ -190,10 +198,18 @@ class Builder:
                 self._take_modules(text)
                 return True
         self.module_lines = False
+        if self.kind == "warning" and not self.header_lines and self._take_lock_lines(text, line_number):
+            return True
+        if self.kind in _NO_HEADING and not (self.tracing or self.traced or self.sealed or self.frames):
+            frame = parse_frame(text, line_number)
+            if frame is not None:
+                self.tracing = True
+                self.take_frame(frame, line_number)
+                return True
         if not self.tracing and not self.traced and not self.sealed and (" from " in text or text[:2] == "[<"):
             # arm prints the stack without a heading, and riscv does so behind the registers
             frame = parse_frame(text, line_number)
-            if frame is not None and self.header_lines and (text[:2] != "[<" or self.location is not None):
+            if frame is not None and (" from " in text or (self.header_lines and self.location is not None)):
                 self.tracing = True
                 self.take_frame(frame, line_number)
                 return True
@@ -240,6 +256,8 @@ class Builder:
     def _take_program_counter(self, text: str, word: str, line_number: int) -> None:
         if self.location is None and self.kind != "hung_task":
             self._take_location(PROGRAM_COUNTERS[word](text), line_number)
+        if word == "EIP:":
+            self._take_eip_header(text, line_number)
         if len(self.registers) < REGISTER_LIMIT:
             self.registers.append(text[:TEXT_LIMIT])
 
@@ -258,6 +276,8 @@ class Builder:
             self.line_numbers["fault_address"] = line_number
         elif word == "REGS:":
             self._take_state(text, word, line_number)
+        elif word == "EFLAGS:":
+            self._take_eip_header(text, line_number)
 
     def _take_failing(self, text: str, word: str, line_number: int) -> None:
         # s390: "Failing address: 0000000000000000 TEID: ..."
@@ -272,7 +292,7 @@ class Builder:
         if header is None:
             return
         if header.pid is not None and text.startswith(("CPU:", "Pid:")):
-            if self.frames:
+            if self.frames and (self.header_lines or self.kind not in _NO_HEADING):
                 # the header of the next stack: panic's own, or another processor's
                 self._end_trace()
                 self.sealed = True
@@ -284,11 +304,7 @@ class Builder:
         known = self.header
         if known.pid is not None and header.pid is not None and known.pid != header.pid and text.startswith("CPU:"):
             return
-        merged = header if known is NO_HEADER else known.filled_from(header)
-        for name, field in HEADER_FIELDS:
-            if getattr(merged, name) is not None and getattr(known, name) is None:
-                self.line_numbers.setdefault(field, line_number)
-        self.header = merged
+        self._fill_header(header, line_number)
 
     def _take_state(self, text: str, word: str, line_number: int) -> None:
         state = parse_state(text)
@@ -300,6 +316,27 @@ class Builder:
         if known.release is None:
             self.line_numbers["kernel_release"] = line_number
         self.header = known.filled_from(state)
+
+    def _take_eip_header(self, text: str, line_number: int) -> None:
+        header = parse_eip_header(text)
+        if header is not None:
+            self._fill_header(header, line_number)
+
+    def _take_lock_lines(self, text: str, line_number: int) -> bool:
+        # arm prints no task header behind these, so nothing else says whose report it is
+        header = parse_lock_lines(text)
+        if header is None:
+            return False
+        self._fill_header(header, line_number)
+        return True
+
+    def _fill_header(self, header: TaskHeader, line_number: int) -> None:
+        known = self.header
+        merged = header if known is NO_HEADER else known.filled_from(header)
+        for name, field in HEADER_FIELDS:
+            if getattr(merged, name) is not None and getattr(known, name) is None:
+                self.line_numbers.setdefault(field, line_number)
+        self.header = merged
 
     def _take_modules(self, text: str) -> None:
         if self.module_text_size < MODULE_TEXT_LIMIT:

@@ -37,7 +37,7 @@ COMMON_FRAME_LINE = re.compile(
 )
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
 _FROM = re.compile(
-    r"(?:\[<[0-9a-f]{0,16}>\] )?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
+    r"(?:\[<[0-9a-f]{0,16}>\] ?)?\(?(?P<symbol>[A-Za-z_.$][\w.$]{0,255})(?:\+0x[0-9a-f/x]{1,24})?\)? "
     r"(?:\[[\w-]{1,63}\] )?from "
 )
 # scripts that add source lines after the crash: "foo fs/file.c:12 [inline]" is syzkaller's,

@@ -32,12 +32,16 @@ class Message(NamedTuple):
 
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?:Z| ?[+-]\d\d:?\d\d| (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?"
+# days and months in the language of whoever printed them: "Nov 23", "nov. 23", "11月 23"
+_NAME = r"(?:[^\W\d_]{1,9}\.?|\d{1,2}[^\W\d_])"
 # with a weekday in journalctl's -o short-full; -o short-unix counts from 1970
 _DATE = (
-    r"(?:(?:[A-Z][a-z]{2} )?(?:"
-    r"\d{4}-\d\d-\d\d[T ]" + _CLOCK + _ZONE + r"|[A-Z][a-z]{2} +\d{1,2} (?:\d{4} )?" + _CLOCK + r"(?: \d{4}(?=\]))?"
+    r"(?:(?:" + _NAME + " )?(?:"
+    r"\d{4}-\d\d-\d\d[T ]" + _CLOCK + _ZONE + "|" + _NAME + r" +\d{1,2} (?:\d{4} )?" + _CLOCK + r"(?: \d{4}(?=\]| ))?"
     r")|\d{10}\.\d{3,9}(?= ))"
 )
+# grep -n and grep -b number the lines they find, with a colon, and those around with a hyphen
+_NUMBER = r"(?:\d{1,12}[:-](?=[^\W\d_]|\d{4}-\d\d-\d\d[T ]))?"
 # the kernel's own stamp, then its caller; Android adds a processor and a command
 # dmesg -d puts the time since the line before into the brackets
 _STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
@@ -51,7 +55,9 @@ _KMSG = r"(?:\d{1,3},\d{1,20},(?P<kmsg_us>\d{1,20}),[-c+](?:,caller=(?P<kmsg_cal
 _CARRIER = r"(?P<carrier>(?:[^\s\[]\S{0,80} +){0,3}?(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?"
 
 _PREFIX = re.compile(
-    r"[> ]{0,40}(?:<\d{1,3}>)?"
+    r"[> ]{0,40}"
+    + _NUMBER
+    + r"(?:<\d{1,3}>)?"
     + _FACILITY
     + _KMSG
     + (r"(?:\[?" + _DATE + r"\]?(?:[ \t]+|(?=\[))" + _CARRIER + r"|(?:[\w.-]{1,64} )?kernel: ?(?=\[ *\d))?")
@@ -64,19 +70,28 @@ COMMON_PREFIX = re.compile(r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? 
 _DMESG = re.compile(
     r"[> ]{0,40}"
     + _FACILITY
-    + r"\[(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?"
+    + r"\[(?:(?:"
+    + _NAME
+    + " )?"
+    + _NAME
+    + r" +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?(?: \d{4})?"
     + r"|[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d| *[+<] *\d+\.\d+>?)\]"
     + _CALLER.format("caller")
     + " ?"
 )
-_WALL = re.compile(r" ?kernel: ?(?=\S)")
+# a stack's lines begin with blanks of their own, and some lines hold nothing
+_WALL = re.compile(r" ?kernel:(?:[ \t]{1,16}|(?=\S)|$)")
 # dmesg --time-format iso: a comma before the fraction, and no host behind it, which syslogd would write
 _DMESG_ISO = re.compile(
     r"[> ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
 )
 # a syslog line of another program is no kernel message, whatever it says
 _SYSLOG = re.compile(
-    r"[> ]{0,40}(?:<\d{1,3}>)?" + _DATE + r" (?P<host>[\w.:-]{1,64}) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: "
+    r"[> ]{0,40}"
+    + _NUMBER
+    + r"(?:<\d{1,3}>)?"
+    + _DATE
+    + r" (?P<host>[\w.:-]{0,63}[\w.-]) (?P<tag>[A-Za-z][\w./@-]{0,48})(?:\[\d+\])?: "
 )
 _SUBSYSTEMS = frozenset(
     {"kernel", "watchdog", "rcu", "mce", "nmi", "sysrq", "usercopy", "kasan", "traps", "refcount_t"}

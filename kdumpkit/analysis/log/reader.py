@@ -45,9 +45,17 @@ _BEGINNINGS = (
     "Code:",
     "RIP",
     "Modules ",
+    "Hardware name:",
+    "Workqueue:",
+    "task:",
+    "pstate:",
+    "Krnl ",
+    "NIP",
     "---",
     "[<",
 )
+#: until 4.10 the address stood twice in front of its symbol
+_HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$")
 _MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
 _RELEASE_MISSING = re.compile(
     r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*$|(?:CPU|Pid): .* \(?\d\S*-$"
@@ -213,7 +221,7 @@ class _Reader:
         next_message = parse_message(after) if len(after) <= _BREAK_COLUMNS[1] else None
         if next_message is None or next_message.prefixed or not next_message.text:
             return message
-        if next_message.text.startswith(_BEGINNINGS):
+        if next_message.text.startswith(_BEGINNINGS) and not _HALF_PLACE.search(message.text):
             return message
         if len(line) == _TERMINAL_COLUMNS and self.prefixed and message.prefixed:
             # a terminal breaks within words too

@@ -1,7 +1,8 @@
 """The lines that name processor, task, taint and kernel release in front of a stack.
 
 Source: lib/dump_stack.c (dump_stack_print_info) from 3.9 on, arch/x86/kernel/process.c (show_regs_common) before,
-arch/s390/kernel/process.c and arch/arm/kernel/process.c (show_regs) before 3.9, kernel/hung_task.c (check_hung_task).
+arch/s390/kernel/process.c and arch/arm/kernel/process.c (show_regs) before 3.9, kernel/hung_task.c (check_hung_task),
+kernel/locking/lockdep.c (print_kernel_ident), arch/x86/kernel/process_32.c (__show_regs).
 A kernel release begins with a digit wherever ``uname -r`` printed it; syzkaller's builds print a word in its place.
 """
 
@@ -23,7 +24,7 @@ _CPU_TASK = re.compile(
 )
 _PID_TASK = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: *(?P<comm>.{0,64}?)(?= Not tainted| Tainted: |$)")
 _CPU_OLD = re.compile(r"CPU: (?P<cpu>\d{1,6}) +(?=Not tainted|Tainted: )")
-_CPU_ALONE = re.compile(r"CPU:? (?P<cpu>\d{1,6}):?$")
+_CPU_ALONE = re.compile(r"CPU:? {1,8}(?P<cpu>\d{1,6}):?$")
 _PROCESS = re.compile(r"Process (?P<comm>.{1,64}?) \(pid: (?P<pid>\d{1,10})[,)]")
 _TASK_PPC = re.compile(
     r"TASK = [0-9a-f]{8,16}\[(?P<pid>\d{1,10})\] '(?P<comm>[^']{0,64})' "
@@ -31,6 +32,20 @@ _TASK_PPC = re.compile(
 )
 _STATE = re.compile(_TAINT + r"\s*\(?" + _RELEASE + _REST)
 _STATE_ONLY = re.compile(_TAINT)
+# print_kernel_ident() in kernel/locking/lockdep.c, and what its callers print below it
+_IDENTITY = re.compile(
+    r"(?P<release>\d[\w.+~-]{0,120}) (?P<version>#\d[^\n]{0,120}?) (?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40})$"
+)
+_LOCK_TASK = re.compile(
+    r"(?P<comm>.{1,64})/(?P<pid>\d{1,10}) (?:is trying to |is freeing |just changed |\[HC\d|is leaving )"
+)
+# i386: "EIP: 0060:[<c0123456>] EFLAGS: 00010202 CPU: 1", and until 2.6.24 "EIP:    0060:[<c0123456>]    Tainted: P VLI"
+# with "EFLAGS: 00010202   (2.6.18 #1)" below it
+_EIP_CPU = re.compile(r"EIP: .{0,80}EFLAGS: [0-9a-f]{8} CPU: (?P<cpu>\d{1,6})$")
+_EIP_TAINT = re.compile(r"EIP: .{0,80}? {2,8}(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40}?)(?: {1,8}VLI)?$")
+_EFLAGS_RELEASE = re.compile(
+    r"EFLAGS: [0-9a-f]{8} {1,8}\((?P<release>\d[\w.+~-]{0,120})(?: (?P<version>[^)\n]{0,120}))?\)$"
+)
 _SHOWING = re.compile(r"Showing stack for process (?P<pid>\d{1,10})$")
 
 
@@ -111,6 +126,27 @@ def parse_task_header(text: str) -> TaskHeader | None:
             named = match.groupdict()
             return TaskHeader(_int(named.get("cpu")), _int(named.get("pid")), named.get("comm"))
     return None
+
+
+def parse_lock_lines(text: str) -> TaskHeader | None:
+    """Kernel, or task, as the lock validator names them above its report; None for any other line."""
+    match = _IDENTITY.match(text)
+    if match is not None:
+        return TaskHeader(taint=parse_taint(match["taint"]), release=match["release"], version=match["version"])
+    match = _LOCK_TASK.match(text)
+    return None if match is None else TaskHeader(pid=_int(match["pid"]), comm=match["comm"])
+
+
+def parse_eip_header(text: str) -> TaskHeader | None:
+    """What i386 said of processor, taint and release beside the instruction pointer, until 4.10; None for any other."""
+    match = _EIP_CPU.match(text)
+    if match is not None:
+        return TaskHeader(cpu=_int(match["cpu"]))
+    match = _EIP_TAINT.match(text)
+    if match is not None:
+        return TaskHeader(taint=parse_taint(match["taint"]))
+    match = _EFLAGS_RELEASE.match(text)
+    return None if match is None else TaskHeader(release=match["release"], version=match["version"])
 
 
 def says_kdump_loaded(text: str, header: TaskHeader) -> bool | None:

@@ -33,7 +33,7 @@ REGISTER_WORDS = frozenset(
         "DR3:",
         "PKRU:",
     }
-    | {"EAX:", "ESI:", "ORIG_RAX:"}
+    | {"EAX:", "ESI:", "ORIG_RAX:", "EFLAGS:", "eax:", "esi:", "ds:"}
 )
 
 

@@ -391,3 +391,8 @@ def test_of_tasks_that_were_found_hung_in_one_pass_the_first_is_told() -> None:
         + "[  402.500000][   T30] Kernel panic - not syncing: hung_task: blocked tasks\n"
     )
     assert (block.comm, block.pid, block.panicked) == ("widget1", 1, True)
+
+
+def test_stall_of_3_x_names_the_processor_in_its_first_line() -> None:
+    block = fatal("[ 3556.510903] INFO: rcu_sched_state detected stall on CPU 5 (t=105060 jiffies)\n")
+    assert (block.kind, block.cpu) == ("rcu_stall", 5)

@@ -321,3 +321,51 @@ def test_modules_stood_in_front_of_their_functions_once() -> None:
         ("walk_page_buffers", "ext3"),
         ("mpage_writepages", None),
     ]
+
+
+def test_arm_prints_its_stack_without_a_heading() -> None:
+    stack = (
+        "[ 9.000002] [<c0012340>] (unwind_backtrace+0x0/0xf8) from [<c0023450>] (panic+0x84/0x1dc)\n"
+        "[ 9.000003] [<c0023450>] (panic+0x84/0x1dc) from [<c0034560>] (do_exit+0x700/0x7cc)\n"
+        "[ 9.000004] [<c0034560>] (do_exit+0x700/0x7cc) from [<c0045670>] (do_group_exit+0x40/0xa0)\n"
+    )
+    block = fatal("[ 9.000001] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n" + stack)
+    assert block.call_trace == ("unwind_backtrace", "panic", "do_exit")
+    block = fatal(
+        "BUG: Bad page map in process widgetd  pte:4a44e100 pmd:4dfc8831\n"
+        "CPU: 0 PID: 1041 Comm: widgetd Not tainted 4.3.6 #1\n"
+        "Hardware name: Example SoC\n"
+        "[<c000f28c>] (unwind_backtrace) from [<c000cf0c>] (show_stack+0x10/0x14)\n"
+        "[<c000cf0c>] (show_stack) from [<c00787c8>] (print_bad_pte+0x158/0x190)\n"
+    )
+    assert block.call_trace == ("unwind_backtrace", "show_stack")
+    assert (block.comm, block.cpu) == ("widgetd", 0)
+
+
+def test_arm_hung_task_without_a_heading() -> None:
+    block = fatal(
+        "[ 300.000001] INFO: task widgetd:77 blocked for more than 120 seconds.\n"
+        "[ 300.000002]       Tainted: G         C      4.14.17 #1\n"
+        "[ 300.000003] widgetd    D    0    77      1 0x00000000\n"
+        "[ 300.000004] [<807762c0>] (__schedule) from [<80776938>] (schedule+0x50/0xa8)\n"
+        "[ 300.000005] [<80776938>] (schedule) from [<8014ac8c>] (widget_wait+0x20/0x40 [widget])\n"
+    )
+    assert block.call_trace == ("__schedule", "schedule")
+    assert (block.kernel_release, block.tainted) == ("4.14.17", "GC")
+
+
+def test_lock_validator_of_arm_names_kernel_and_task_itself() -> None:
+    block = fatal(
+        "[   65.000001] =============================================\n"
+        "[   65.000002] [ INFO: possible recursive locking detected ]\n"
+        "[   65.000003] 3.5.0-rc5 #2 Tainted: G        W   \n"
+        "[   65.000004] ---------------------------------------------\n"
+        "[   65.000005] widgetd/0/73 is trying to acquire lock:\n"
+        "[   65.000006]  (&(&host->lock)->rlock#2){-.-...}, at: [<bf054120>] widget_enable+0x18/0xdc [widget]\n"
+        "[   65.000007] stack backtrace:\n"
+        "[   65.000008] [<c0014990>] (unwind_backtrace+0x0/0xf4) from [<c005ccb8>] (__lock_acquire+0x14f8/0x1b98)\n"
+        "[   65.000009] [<c005ccb8>] (__lock_acquire+0x14f8/0x1b98) from [<c005d3f8>] (lock_acquire+0xa0/0x108)\n"
+    )
+    assert (block.kernel_release, block.tainted) == ("3.5.0-rc5", "GW")
+    assert (block.comm, block.pid) == ("widgetd/0", 73)
+    assert block.call_trace == ("unwind_backtrace", "__lock_acquire")

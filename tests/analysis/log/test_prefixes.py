@@ -23,6 +23,17 @@ TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
         ("[Mon Jul 29 12:00:00 2024][   12.345678] ", 12.345678, None),
         ("kernel: [   12.345678] ", 12.345678, None),
         ("host-7.example.com kernel: [   12.345678][ T123] ", 12.345678, "T123"),
+        # dates in other languages; numbers that grep -n and -b put in front
+        ("juil. 27 15:25:15 host kernel: ", None, None),
+        ("июл 27 15:25:15 host kernel: [   12.345678] ", 12.345678, None),
+        ("7月 27 15:25:15 host kernel: ", None, None),
+        ("[Sa Jul 27 15:25:15 2024] ", None, None),
+        ("[szo júl 27 15:25:15 2024] ", None, None),
+        ("4711:Jul 27 15:25:15 host kernel: ", None, None),
+        ("4712-2024-07-27T15:25:15+02:00 host kernel: [   12.345678] ", 12.345678, None),
+        # a date and no host; no date at all
+        ("2024-07-27T15:25:15Z ", None, None),
+        ("kernel:  ", None, None),
         ("MESSAGE=", None, None),
         ("[   12.345678] ", 12.345678, None),
         ("[12345.678901][ T123] ", 12345.678901, "T123"),

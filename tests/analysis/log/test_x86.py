@@ -280,3 +280,59 @@ def test_a_broken_die_line_is_one_report() -> None:
     assert log.fatal is not None
     assert (log.fatal.kind, log.fatal.oops_number, log.fatal.pid) == ("gpf", 1, 579)
     assert log.fatal.panic_reason == "Fatal exception in interrupt"
+
+
+def test_32_bit_until_2_6_24() -> None:
+    block = fatal(
+        "BUG: unable to handle kernel NULL pointer dereference at virtual address 00000004\n"
+        " printing eip:\n"
+        "c0123456\n"
+        "*pde = 00000000\n"
+        "Oops: 0002 [#1]\n"
+        "Modules linked in: widget ext3\n"
+        "CPU:    3\n"
+        "EIP:    0060:[<c0123456>]    Tainted: PF      VLI\n"
+        "EFLAGS: 00010282   (2.6.18-8.el5PAE #1) \n"
+        "EIP is at widget_put+0x3e/0x100 [widget]\n"
+        "eax: 00000000   ebx: c7ba7580   ecx: c0316bd4   edx: 00000000\n"
+        "Process widgetd (pid: 2871, ti=c953e000 task=c953da90 task.ti=c953e000)\n"
+        "Call Trace:\n"
+        " [<c019666a>] widget_close+0x13a/0x150 [widget]\n"
+        " [<c0174750>] sys_close+0x10/0xd0\n"
+    )
+    assert (block.cpu, block.tainted, block.kernel_release) == (3, "PF", "2.6.18-8.el5PAE")
+    assert (block.rip_symbol, block.comm, block.pid) == ("widget_put", "widgetd", 2871)
+    assert block.call_trace == ("widget_close", "sys_close")
+
+
+def test_32_bit_says_the_processor_beside_the_instruction_pointer() -> None:
+    block = fatal(
+        "[  146.000001] BUG: unable to handle kernel paging request at ffdd2000\n"
+        "[  146.000002] IP: [<c12b6e7d>] widget_copy+0x1d/0x40\n"
+        "[  146.000003] Oops: 0000 [#1] SMP \n"
+        "[  146.000004] Pid: 2229, comm: widgetd Tainted: P           O 3.2.0-25-generic-pae #40 EXAMPLE Board\n"
+        "[  146.000005] EIP: 0060:[<c12b6e7d>] EFLAGS: 00010216 CPU: 2\n"
+        "[  146.000006] EIP is at widget_copy+0x1d/0x40\n"
+    )
+    assert (block.cpu, block.pid, block.tainted) == (2, 2229, "PO")
+
+
+def test_mail_program_broke_between_two_addresses() -> None:
+    block = fatal(
+        "Jul 27 00:17:51 host kernel: [ 5828.000001] invalid opcode: 0000 [#1] SMP \n"
+        "Jul 27 00:17:51 host kernel: [ 5828.000002] CPU 0 \n"
+        "Jul 27 00:17:51 host kernel: [ 5828.000003] Pid: 5894, comm: widget_target-1 \n"
+        "Tainted: G           O 3.8.5 #1 Example\n"
+        "Jul 27 00:17:51 host kernel: [ 5828.000004] RIP: 0010:[<ffffffffa01b3fe3>]  \n"
+        "[<ffffffffa01b3fe3>] widget_cmd_done+0xa/0x34 [widget]\n"
+    )
+    assert (block.rip_symbol, block.rip_module, block.tainted) == ("widget_cmd_done", "widget", "GO")
+
+
+def test_what_stands_below_a_header_without_release_is_not_part_of_it() -> None:
+    block = fatal(
+        "watchdog: BUG: soft lockup - CPU#7 stuck for 22s! [widgetd:2533]\n"
+        "CPU: 7 PID: 2533 Comm: widgetd Kdump: loaded Tainted: G           OE     \n"
+        "Hardware name: Example Machine, BIOS 0.1 02/06/2015\n"
+    )
+    assert (block.tainted, block.hardware_name) == ("GOE", "Example Machine, BIOS 0.1 02/06/2015")

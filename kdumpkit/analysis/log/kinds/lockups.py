@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         (b"stall",),
-        re.compile(r"\brcu\w*(?: \w+)? (?:self-)?detected (?:expedited )?stalls? on"),
+        re.compile(r"\brcu\w*(?: \w+)? (?:self-)?detected (?:expedited )?stalls? on(?: CPU (?P<cpu>\d{1,6})\b)?"),
         "rcu_stall",
         Severity.HANG,
     ),

@@ -18,7 +18,7 @@ _PLACE = r"(?P<place>[A-Za-z_.$][\w.$]{0,255}\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[[\w-
 _WARNING = (b"WARNING: ",)
 
 RULES: tuple[Rule, ...] = (
-    Rule((b"BUG: ",), re.compile(r"BUG: KASAN: \S"), "kasan", Severity.REPORT),
+    Rule((b"BUG: ",), re.compile(r"BUG: KAS(?:AN|an): \S"), "kasan", Severity.REPORT),
     Rule((b"BUG: ",), re.compile(r"BUG: KFENCE: \S"), "kfence", Severity.REPORT),
     Rule((b"BUG: ",), re.compile(r"BUG: KMSAN: \S"), "kmsan", Severity.REPORT),
     Rule((b"BUG: ",), re.compile(r"BUG: KCSAN: \S"), "kcsan", Severity.REPORT),
