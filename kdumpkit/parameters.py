@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -165,6 +166,11 @@ class FileValues(dict[str, object]):
 
     written: dict[str, str]
 
+    def __setitem__(self, name: str, value: object) -> None:
+        # what takes a value's place was not written in the file
+        super().__setitem__(name, value)
+        self.written.pop(name, None)
+
 
 def read_values(path: Path) -> FileValues:
     """The names and values in a YAML file, not yet checked."""
@@ -172,16 +178,24 @@ def read_values(path: Path) -> FileValues:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ParameterError(
-            f"{path}: there is no such file", f"ls {path.parent}; a file to begin from is parameters/lab.yaml"
+            f"{path}: there is no such file",
+            f"ls {shlex.quote(str(path.parent))}; a file to begin from is parameters/example.yaml",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path}: cannot be read as text: {error}", f"file {path}") from error
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read: {error.strerror}", f"ls -ld {shlex.quote(str(path))}") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(
+            f"{path}: is not text in UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
+            f"file {shlex.quote(str(path))}",
+        ) from error
     try:
         values, written = _load(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        if problem.startswith("but "):
+            problem = f"{getattr(error, 'context', '')}, {problem}"
         raise ParameterError(f"{path}{line}: not YAML: {problem}", "one `name: value` a line") from error
     except (ValueError, AttributeError, RecursionError) as error:
         # what looks like a date or a number and is none, and nesting without end
@@ -239,7 +253,8 @@ def _allowed(name: str, error: Any, written: str | None) -> str:
             return "it must be text"
         return f"it must be text: put it in quotes: {json.dumps(written or str(error['input']))}"
     if kind in ("int_type", "int_from_float"):
-        return "it must be a whole number without quotes"
+        quoted = isinstance(error["input"], str) and error["input"].strip().isdecimal()
+        return "it must be a whole number" + (" without quotes" if quoted else "")
     if kind == "value_error":
         return f"it must be: {error['ctx']['error']}"
     limits = error.get("ctx", {})

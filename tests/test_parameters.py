@@ -39,8 +39,9 @@ BAD = [
     ("host: 5", "host is 5 (a whole number), but it must be text"),
     ("host: [a]", "host is ['a'] (a list), but it must be text"),
     ("host: {a: b}", "host is {'a': 'b'} (a mapping), but it must be text"),
-    ("boot_timeout_s: true", "boot_timeout_s is True (true or false), but it must be a whole number without quotes"),
+    ("boot_timeout_s: true", "boot_timeout_s is True (true or false), but it must be a whole number"),
     ("boot_timeout_s: yes", "boot_timeout_s is yes (to YAML true or false: True), but it must be a whole number"),
+    ("host: web01\n---\nhost: web02", "line 2: not YAML: expected a single document in the stream, but found another"),
     ('boot_timeout_s: "900"', "boot_timeout_s is '900' (text), but it must be a whole number without quotes"),
     ("boot_timeout_s: 900.0", "boot_timeout_s is 900.0 (a number), but it must be a whole number"),
     ("boot_timeout_s: 1e3", "boot_timeout_s is '1e3' (text), but it must be a whole number"),
@@ -104,9 +105,9 @@ def test_what_is_no_text_file(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\x7fELF\xff\xfe")
     for path, said in [
         (tmp_path / "missing.yaml", "there is no such file"),
-        (tmp_path, "cannot be read as text"),
-        (tmp_path / "binary.yaml", "cannot be read as text"),
-        (tmp_path / "binary.yaml" / "below", "cannot be read as text"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path / "binary.yaml", "is not text in UTF-8: byte 4 is 0xff"),
+        (tmp_path / "binary.yaml" / "below", "cannot be read: Not a directory"),
     ]:
         with pytest.raises(ParameterError, match=said):
             read_parameters(path)
@@ -146,7 +147,7 @@ def test_the_command_line_says_it_with_exit_status_2_and_no_traceback(run_kdumpk
     ("words", "said"),
     [
         (["run", "missing.yaml"], "missing.yaml: there is no such file"),
-        (["check", "."], ".: cannot be read as text"),
+        (["check", "."], ".: cannot be read: Is a directory"),
         (["run", "good.yaml", "--set", "mode=crash"], "good.yaml with --set: mode is 'crash'"),
         (["run", "good.yaml", "--set", "boot_timeout_s=soon"], "boot_timeout_s is 'soon' (text)"),
         (["run", "good.yaml", "--set", "mode"], "--set mode: there is no ="),

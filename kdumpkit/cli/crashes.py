@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kdumpkit.cli.progress import move_line
 from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.evidence.redact import cleaned
 
@@ -106,7 +107,7 @@ def _shown(found: DumpAnalysis, as_json: bool, as_html: bool) -> str:
 
 def _say(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{cleaned(text)} …", end="", file=sys.stderr, flush=True)
+        move_line(f"{cleaned(text)} …")
 
 
 def _symbols_progress() -> Progress:
@@ -119,6 +120,6 @@ def _symbols_progress() -> Progress:
         if sys.stderr.isatty():
             pace.tell(done, of)
             words = transfer_text(done, of, pace.bytes_per_s, pace.left_s)
-            print(f"\r\x1b[Kfetching symbols: {words}", end="", file=sys.stderr, flush=True)
+            move_line(f"fetching symbols: {words}")
 
     return tell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,12 +56,13 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> int:
     """Bring the lab up and run all six stages against it, a real crash among them."""
+    values = read_values(notebooks_dir().parent / "parameters" / "lab.yaml")
+    values["mode"] = mode
+    check_parameters(values, "parameters/lab.yaml with --mode")
     lab.install_requirements(_say, flavour=lab.load_flavour(flavour))
     now = lab.up(_say, flavour=flavour)
     if symbols:
         lab.fetch_symbols(lab.kernel_release(flavour), _say)
-    values = read_values(notebooks_dir().parent / "parameters" / "lab.yaml")
-    values["mode"] = mode
     for name, path in (("ssh_config", now.ssh_config), ("console_log", now.console)):
         # the file names where they are by default; XDG_CACHE_HOME may have put them elsewhere
         if Path(str(values[name])).expanduser() != path:
@@ -97,7 +99,7 @@ def status(flavour: Flavour = lab.DEFAULT_FLAVOUR) -> int:
     answers = "answers" if now.answers else "does not answer now"
     print(f"running as process {now.pid} under {now.accelerator}, {answers}")
     print(f"flavour:    {now.flavour}{'' if now.image_is_current else ', from an older recipe'}")
-    print(f"log in:     ssh -F {_short(now.ssh_config)} {now.ssh_destination}")
+    print(f"log in:     ssh -F {_quoted(_short(now.ssh_config))} {now.ssh_destination}")
     print(f"console:    {_short(now.console)}")
     print("parameters: parameters/lab.yaml")
     return 0
@@ -119,6 +121,11 @@ def _refuse_other(flavour: str | None) -> None:
 
 def _option(flavour: str | None) -> str:
     return f" --flavour {flavour}" if flavour else ""
+
+
+def _quoted(path: str) -> str:
+    # the shell knows ~ only outside of quotes
+    return "~/" + shlex.quote(path[2:]) if path.startswith("~/") else shlex.quote(path)
 
 
 def _short(path: Path) -> str:

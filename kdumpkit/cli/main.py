@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,6 +17,7 @@ import typer
 
 from kdumpkit.cli.crashes import analyse, oops
 from kdumpkit.cli.lab import app as lab_app
+from kdumpkit.cli.progress import findings_text
 from kdumpkit.cli.runs import execute, execute_replay
 from kdumpkit.errors import KdumpkitError, UsageError
 from kdumpkit.evidence.redact import cleaned
@@ -35,6 +37,9 @@ app.add_typer(lab_app, name="lab")
 HostFile = Annotated[Path, typer.Argument(help="parameter file of the host", metavar="HOST.yaml")]
 Evidence = Annotated[Path, typer.Argument(help="evidence folder of a run", metavar="EVIDENCE")]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+#: the exit status of a command that Ctrl-C ended
+INTERRUPTED = 130
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 Setting = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter other than the file has it: name=value", metavar="N=V")
 ]
@@ -42,6 +47,7 @@ Setting = Annotated[
 
 def main() -> NoReturn:
     """Entry point: every foreseen error becomes a sentence and an exit status."""
+    _open_closed_streams()
     # a file's name need not be text
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -49,12 +55,11 @@ def main() -> NoReturn:
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = INTERRUPTED  # as typer itself makes of it within a command
     except KdumpkitError as error:
         print(f"kdumpkit: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        print("kdumpkit: interrupted; `kdumpkit run HOST.yaml --resume` goes on with the run", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         _drop_output()
         sys.exit(1)
@@ -71,7 +76,26 @@ def main() -> NoReturn:
             error.show()
             sys.exit(2)
         raise
+    if status == INTERRUPTED:
+        print(f"kdumpkit: interrupted{_way_on(sys.argv[1:])}", file=sys.stderr)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _way_on(words: list[str]) -> str:
+    if (words[:1] == ["run"] and "--replay" not in words) or words[:2] == ["lab", "run"]:
+        return "; the same command with --resume goes on with the run"
+    return ""
+
+
+def _open_closed_streams() -> None:
+    # a file that is opened later would take the number of a stream that was closed, and be written to by mistake
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _drop_output() -> None:
@@ -167,9 +191,10 @@ def _parameters(path: Path, settings: list[str] | None) -> Parameters:
         name, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting}: there is no =", "--set name=value")
-        values[name] = int(value) if name in FIELDS and FIELDS[name].annotation is int and value.isdigit() else value
+        is_number = name in FIELDS and FIELDS[name].annotation is int and _WHOLE_NUMBER.fullmatch(value)
+        values[name] = int(value) if is_number else value
     return check_parameters(values, f"{path} with --set")
 
 
 def _verdict_lines(verdict: Any) -> str:
-    return "\n".join(f"{v.stage:<20} {v.status:<11} {len(v.findings)} findings" for v in verdict.stages)
+    return "\n".join(f"{v.stage:<20} {v.status:<11} {findings_text(v)}" for v in verdict.stages)

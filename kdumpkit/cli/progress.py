@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -10,6 +11,8 @@ from kdumpkit.evidence.verdict import StageVerdict
 
 #: seconds between two lines about the same wait where the output is no terminal
 QUIET_S = 15.0
+#: the moving line is no longer than this on any terminal
+_LONGEST = 118
 
 
 class Progress:
@@ -42,7 +45,7 @@ class Progress:
     def stage_ends(self, verdict: StageVerdict) -> None:
         seconds = time.monotonic() - self._began
         bad = [f for f in verdict.findings if str(f.status) in ("FAIL", "UNKNOWN", "WARN")]
-        self.line(f"{self._stage:<28} {verdict.status:<11} {seconds:5.1f} s, {len(verdict.findings)} findings")
+        self.line(f"{self._stage:<28} {verdict.status:<11} {seconds:5.1f} s, {findings_text(verdict)}")
         for finding in bad:
             self.line(f"      {finding.status:<7} {finding.id}: {cleaned(finding.reason)}")
         if verdict.error:
@@ -56,5 +59,21 @@ class Progress:
 
     def _move(self, text: str) -> None:
         if self._moving:
-            sys.stderr.write(f"\r{self._stage:<28} {text}"[:118] + "\x1b[K")
-            sys.stderr.flush()
+            move_line(f"{self._stage:<28} {text}")
+
+
+def findings_text(verdict: StageVerdict) -> str:
+    """How many findings a stage has, in words."""
+    count = len(verdict.findings)
+    return f"{count} finding{'' if count == 1 else 's'}"
+
+
+def move_line(text: str) -> None:
+    """Show ``text`` on the line of the terminal that the next call overwrites; cut, for a line that wraps stays."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    # 0: the terminal does not know; the last column is left free, for some wrap as it is filled
+    sys.stderr.write(f"\r{text[: min(columns or _LONGEST + 1, _LONGEST + 1) - 1]}\x1b[K")
+    sys.stderr.flush()

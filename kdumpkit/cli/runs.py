@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -44,5 +45,5 @@ def _told(outcome: RunOutcome, as_json: bool) -> int:
         print(f"{outcome.host}: {outcome.verdict.status} (mode {outcome.mode})")
         print(f"report:   {outcome.report}")
         print(f"evidence: {outcome.run_dir}")
-        print(f"verify:   kdumpkit verify {outcome.run_dir}")
+        print(f"verify:   kdumpkit verify {shlex.quote(str(outcome.run_dir))}")
     return outcome.verdict.exit_status

@@ -118,7 +118,10 @@ def check_signature(folder: Path, allowed_signers: Path | None) -> str:
         )
     if not (folder / SIGNATURE).exists():
         if allowed_signers is not None:
-            raise _altered(folder, f"it is not signed: there is no {SIGNATURE}")
+            raise EvidenceError(
+                f"{folder}: it is not signed: there is no {SIGNATURE}",
+                "a run is signed where signing_key is set; without --signers all else is verified",
+            )
         return "not signed"
     if not _is_as_ssh_keygen_writes(folder / SIGNATURE):
         # ssh-keygen reads over white space and unused bits, so it would not notice that they were changed

@@ -66,7 +66,8 @@ def verify(
     for name in notebooks:
         check_notebook(folder / name, came_to_its_end=ended[name])
     cells = replay(folder, notebooks)
-    progress(f"replay: {len(notebooks)} notebooks executed again from the record, {cells}")
+    count = f"{len(notebooks)} notebook{'' if len(notebooks) == 1 else 's'}"
+    progress(f"replay: {count} executed again from the record, {cells}")
     return verdict
 
 

@@ -32,6 +32,13 @@ class Unknown:
         """One sentence without a full stop: ``/proc/iomem: not permitted (addresses are zeros without root)``."""
         return f"{self.source}: {self.why}" + (f" ({self.detail})" if self.detail else "")
 
+    def look_again(self) -> str:
+        """How a person sees the same on the host: a command for paths, else what was asked in words."""
+        paths = self.source.split(" or ")
+        if not all(path.startswith("/") and " " not in path for path in paths):
+            return f"on the host, see: {self.source}"
+        return f"on the host: {'ls -ld' if self.absent else 'cat'} {' '.join(paths)}"
+
     @property
     def absent(self) -> bool:
         """True where the host was asked, answered, and has no such thing."""

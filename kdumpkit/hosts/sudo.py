@@ -13,6 +13,9 @@ _AS_ROOT = (
     'export LC_ALL PATH; exec "$@"'
 )
 
+# how dash, bash and setsid say that there is no sudo
+_NO_SUDO = ("sudo: not found", "sudo: command not found", "sudo: No such file or directory")
+
 
 def sudo_argv(argv: Sequence[str], mark: str) -> tuple[str, ...]:
     """The command as root: it prints ``mark`` on standard error as soon as sudo has let it through."""
@@ -29,9 +32,10 @@ def after_mark(stderr: bytes, mark: str, *, host: str, login: str) -> bytes:
     if found:
         return rest
     said = last_line(before) or "sudo ended without a word"
+    first = "install sudo there and " if said.endswith(_NO_SUDO) else ""
     raise LoginRefused(
         f"{host}: this step needs root, the login is {login}, and `sudo -n` did not give it: {said}",
-        f"log in as root, or add this line on {host} with `visudo -f /etc/sudoers.d/kdumpkit`: "
+        f"log in as root, or {first}add this line on {host} with `visudo -f /etc/sudoers.d/kdumpkit`: "
         f"{login} ALL=(root) NOPASSWD: ALL",
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import getpass
 import os
+import shlex
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from kdumpkit.command import Command
-from kdumpkit.errors import HostLocked
+from kdumpkit.errors import DiskFull, HostLocked, UsageError
 from kdumpkit.evidence.transcript import Record
 from kdumpkit.hosts.base import Host
 
@@ -26,9 +28,23 @@ read -r owner < "$1/owner" && printf '%s\\n' "$owner"
 
 
 def lock_here(host_folder: Path) -> IO[str]:
-    """An exclusive lock on a host's evidence folder, held until the file is closed. Raises HostLocked."""
-    host_folder.mkdir(parents=True, exist_ok=True)
-    file = (host_folder / ".lock").open("a+", encoding="utf-8")
+    """An exclusive lock on a host's evidence folder, held until the file is closed.
+
+    Raises HostLocked where another process has it, UsageError where the folder cannot be made or written.
+    """
+    try:
+        host_folder.mkdir(parents=True, exist_ok=True)
+        file = (host_folder / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no room for evidence in {host_folder} on this machine: {error.strerror}; nothing was done",
+                f"df -h {shlex.quote(str(host_folder.parent))}",
+            ) from error
+        raise UsageError(
+            f"evidence cannot be written to {host_folder}: {error.strerror}; nothing was done",
+            "name a folder that can be written: --set evidence_dir=DIR",
+        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

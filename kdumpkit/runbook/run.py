@@ -19,12 +19,11 @@ from typing import Any, Protocol
 import kdumpkit
 from kdumpkit import errors
 from kdumpkit.errors import ConsentMissing, KdumpkitError, ParameterError, ReplayDivergence, UsageError
-from kdumpkit.evidence.manifest import MANIFEST, check_signing_key, sign_manifest, write_manifest
+from kdumpkit.evidence.manifest import check_signing_key, sign_manifest, write_manifest
 from kdumpkit.evidence.transcript import (
     BLOBS,
     TRANSCRIPT,
     Transcript,
-    mend_transcript,
     read_transcript,
     write_synced,
 )
@@ -34,14 +33,15 @@ from kdumpkit.hosts.ssh_keeper import LoginKeeper
 from kdumpkit.parameters import FIELDS, Parameters
 from kdumpkit.runbook.kernel_process import KernelsAhead, kernel_environment, warm_kernels
 from kdumpkit.runbook.lock import lock_here
+from kdumpkit.runbook.resume import resumed_run_dir
 from kdumpkit.runbook.session import (
     ROLLBACK_STAGES,
     STAGES,
     check_evidence_dir,
     evidence_root,
     new_run_dir,
+    run_dumps_dir,
     ssh_host,
-    unfinished_run_dir,
 )
 
 #: the installed packages whose versions the manifest names
@@ -91,6 +91,11 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     stage that has no good end.
     """
     _refuse_without_consent(parameters)
+    if parameters.run_id and not resume:
+        raise UsageError(
+            f"run_id names run {parameters.run_id} to go on with, and a new run was asked for; nothing was done",
+            "add --resume to go on with it, or leave run_id empty",
+        )
     if parameters.signing_key:
         check_signing_key(Path(parameters.signing_key))
     stages = ROLLBACK_STAGES if parameters.mode == "rollback" else STAGES
@@ -101,7 +106,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
         warm_kernels() as server,
         lock_here(evidence_root(parameters) / parameters.host),
     ):
-        run_dir = _resumed_dir(parameters) if resume else new_run_dir(parameters)
+        run_dir = resumed_run_dir(parameters) if resume else new_run_dir(parameters)
         run_dir.mkdir(parents=True, exist_ok=True)
         transcript = Transcript(run_dir)
         given = {k: v for k, v in parameters.model_dump().items() if v != FIELDS[k].default}
@@ -218,6 +223,9 @@ def seal(run_dir: Path, parameters: Parameters) -> RunOutcome:
     console = Path(parameters.console_log).expanduser() if parameters.console_log else None
     if console is not None and console.is_file():
         shutil.copyfile(console, run_dir / "console.log")
+    with contextlib.suppress(OSError):
+        # commands of this machine ran in it; a run without a dump leaves nothing there
+        run_dumps_dir(parameters, run_dir).rmdir()
     Transcript(run_dir).append("seal", {"status": judge(read_transcript(run_dir), STAGES).status})
     outcome = _write_results(run_dir)
     if parameters.signing_key:
@@ -252,27 +260,6 @@ def _refuse_without_consent(parameters: Parameters) -> None:
             f"a run in apply reboots and crashes {parameters.host}, and there is no consent to that; nothing was done",
             "set consent to the name that the host gives itself: uname -n",
         )
-
-
-def _resumed_dir(parameters: Parameters) -> Path:
-    base = evidence_root(parameters) / parameters.host
-    if parameters.run_id:
-        folder: Path | None = base / parameters.run_id
-    else:
-        runs = sorted((d for d in base.glob("*") if (d / "transcript.jsonl").exists()), key=lambda d: d.name)
-        folder = unfinished_run_dir(parameters) or (runs[-1] if runs else None)
-    if folder is None or not folder.is_dir():
-        raise UsageError(f"there is no run of {parameters.host} to resume", "leave --resume out to begin one")
-    mend_transcript(folder)
-    verdict = judge(read_transcript(folder), STAGES)
-    if verdict.exit_status == 0:
-        raise UsageError(
-            f"run {folder.name} of {parameters.host} has come to a good end", "leave --resume out to begin another"
-        )
-    # the seal of what had failed is void once the run goes on
-    for name in (MANIFEST, f"{MANIFEST}.sig", RESULT, "report.html"):
-        (folder / name).unlink(missing_ok=True)
-    return folder
 
 
 def _note_begin(transcript: Transcript, parameters: Parameters, templates: Path, resume: bool) -> None:

@@ -101,9 +101,7 @@ class Session:
     @property
     def dumps_dir(self) -> Path:
         """Where this run's dumps are kept on this machine: beside the evidence, never inside it."""
-        base = self.parameters.dumps_dir
-        root = Path(base).expanduser().absolute() if base else self.run_dir.parent.parent.parent / "dumps"
-        return root / self.parameters.host / self.run_dir.name
+        return run_dumps_dir(self.parameters, self.run_dir)
 
     @property
     def recorded(self) -> tuple[Record, ...]:
@@ -289,6 +287,13 @@ def evidence_root(parameters: Parameters) -> Path:
     if parameters.evidence_dir:
         return Path(parameters.evidence_dir).expanduser().absolute()
     return evidence_root_base() / "evidence"
+
+
+def run_dumps_dir(parameters: Parameters, run_dir: Path) -> Path:
+    """Where a run's dumps are kept on this machine."""
+    base = parameters.dumps_dir
+    root = Path(base).expanduser().absolute() if base else run_dir.parent.parent.parent / "dumps"
+    return root / parameters.host / run_dir.name
 
 
 def new_run_dir(parameters: Parameters) -> Path:

@@ -13,7 +13,14 @@ from kdumpkit.actions.rollback import change_as_json
 from kdumpkit.checks.crashkernel import CrashkernelRemedies
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, newest_findings, worst_status
 from kdumpkit.distributions import Distribution, distribution_for, families
-from kdumpkit.errors import ConsentMissing, FactNotCollected, GateClosed, KdumpkitError, UnsupportedHost
+from kdumpkit.errors import (
+    ConsentMissing,
+    FactNotCollected,
+    GateClosed,
+    KdumpkitError,
+    ParameterError,
+    UnsupportedHost,
+)
 from kdumpkit.evidence.redact import cleaned
 from kdumpkit.evidence.rollback_source import CHANGE
 from kdumpkit.facts.boot_id import BootIdentity, read_boot_identity
@@ -79,8 +86,10 @@ def step(method: Callable[Concatenate[S, P], StepReport]) -> Callable[Concatenat
             self.note_error(stopped)
             raise stopped from None
         except Exception as error:
-            self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
-            self.unlock()
+            try:
+                self.session.note("error", {"type": type(error).__name__, "message": str(error), "exit_status": 1})
+            finally:
+                self.unlock()
             raise
         self.keep_findings(report.findings)
         if report.plan is not None or report.done:
@@ -135,6 +144,7 @@ class Stage:
         uname, os_release = read_system(self.target)
         self.uname: Uname = self.known(uname)
         self.distribution: Distribution = distribution_for(os_release)
+        self._refuse_another_name()
         given = self.consent_text
         if self.applying and given and given.strip() != self.uname.nodename and not self.session.interactive:
             raise ConsentMissing(
@@ -149,6 +159,17 @@ class Stage:
             )
         if self.looks_at_host and self.parameters.mode != "rollback":
             self.survey.begin("kernel")
+
+    def _refuse_another_name(self) -> None:
+        # `host: web01` alone would tell of this machine as of web01, for transport is local where it is not named
+        host, own = self.parameters.host, self.uname.nodename
+        is_own = host == "localhost" or host.partition(".")[0] == own.partition(".")[0]
+        if self.parameters.transport == "local" and not is_own:
+            raise ParameterError(
+                f"transport is local, which reads the machine that runs kdumpkit, and that calls itself {own}, "
+                f"not {host}; nothing was read of {host}",
+                f"transport: ssh reaches {host}; for this machine itself: host: {own}",
+            )
 
     @step
     def summary(self) -> StepReport:
@@ -228,7 +249,7 @@ class Stage:
     def known(self, fact: T | Unknown) -> T:
         """The fact; raises FactNotCollected where it could not be read and nothing can go on without it."""
         if isinstance(fact, Unknown):
-            raise FactNotCollected(f"{self.parameters.host}: {fact.sentence()}", f"on the host: cat {fact.source}")
+            raise FactNotCollected(f"{self.parameters.host}: {fact.sentence()}", fact.look_again())
         return fact
 
     def keep(self, **values: Any) -> None:
@@ -245,8 +266,11 @@ class Stage:
     def fail(self, error: KdumpkitError) -> None:
         """Keep the error that ends a step, and give the lock on the host back."""
         self.forget_survey()
-        self.note_error(error)
-        self.unlock()
+        try:
+            self.note_error(error)
+        finally:
+            # the record may be what failed, as on a full disk
+            self.unlock()
 
     def note_error(self, error: KdumpkitError) -> None:
         """Keep the error that ends a step."""

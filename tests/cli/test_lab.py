@@ -33,6 +33,13 @@ def test_an_unknown_flavour_is_wrong_use_and_names_those_that_there_are(
     assert not cache.exists()
 
 
+def test_a_wrong_mode_is_told_before_a_machine_is_built(run_kdumpkit: RunKdumpkit, cache: Path) -> None:
+    done = run_kdumpkit("lab", "run", "--mode", "aply")
+    assert done.returncode == 2
+    assert "mode is 'aply' (text), but it must be one of: check, plan, apply, rollback" in done.stderr
+    assert not cache.exists()
+
+
 def test_status_names_the_flavour_it_tells_of(run_kdumpkit: RunKdumpkit) -> None:
     assert run_kdumpkit("lab", "status").stdout == "not running; image of debian not built yet\n"
     assert run_kdumpkit("lab", "status", "--flavour", "el").stdout == "not running; image of el not built yet\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,9 +55,87 @@ def test_a_command_gives_its_own_status(monkeypatch: pytest.MonkeyPatch, result:
     assert ending(monkeypatch, result) == status
 
 
-def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+WAITS = """
+import time
+from kdumpkit.cli import main as module
+from kdumpkit.runbook import run
+def wait(*_, **__):
+    print("begun", flush=True)
+    time.sleep(60)
+run.run_stages = run.replay_stages = wait
+module.main()
+"""
+ON = "kdumpkit: interrupted; the same command with --resume goes on with the run\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "a.yaml", "--set", "mode=plan"), ON),
+        (("check", "a.yaml"), "kdumpkit: interrupted\n"),
+        (("run", "--replay", "a"), "kdumpkit: interrupted\n"),
+    ],
+)
+def test_an_interruption_says_how_to_go_on(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    (tmp_path / "a.yaml").write_text("host: web01\n")
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate(timeout=30)[1], process.returncode) == (said, 130)
+
+
+def test_an_interruption_outside_of_a_command_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kdumpkit", "verify"])
     assert ending(monkeypatch, KeyboardInterrupt()) == 130
-    assert "kdumpkit run HOST.yaml --resume" in capsys.readouterr().err
+    assert capsys.readouterr().err == "kdumpkit: interrupted\n"
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_is_closed_is_not_taken_by_a_file(closed: int) -> None:
+    # as a scheduler may start it; a child must have all three, or its pipes get their numbers
+    program = (
+        "import os, subprocess, sys\n"
+        "from kdumpkit.cli import main as module\n"
+        "module.app = lambda standalone_mode: subprocess.run([sys.executable, '-c', CHILD]).returncode\n"
+        "CHILD = 'import os; [os.fstat(n) for n in (0, 1, 2)]'\n"
+        "module.main()\n"
+    )
+    shell = f'exec "$@" {closed}>&-'
+    done = subprocess.run(["sh", "-c", shell, "sh", sys.executable, "-c", program], cwd=ROOT, timeout=60)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("value", ["-5", "\u00b2", "1_000", "900 s", ""])
+def test_a_number_by_set_is_checked_as_one_in_a_file_is(run_kdumpkit: Any, tmp_path: Path, value: str) -> None:
+    (tmp_path / "a.yaml").write_text("host: web01\n")
+    done = run_kdumpkit("run", "a.yaml", "--set", f"boot_timeout_s={value}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("kdumpkit: a.yaml with --set: boot_timeout_s is ")
+    assert ("it must be at least 30" if value == "-5" else "it must be a whole number\n") in done.stderr
+
+
+def test_what_set_gives_is_not_told_as_if_the_file_had_it(run_kdumpkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("host: web01\nmode: check\n")
+    done = run_kdumpkit("run", "a.yaml", "--set", "mode=aply", cwd=tmp_path)
+    assert "mode is 'aply' (text), but it must be one of: check, plan, apply, rollback" in done.stderr
+
+
+def test_no_evidence_is_made_where_it_cannot_be_written(run_kdumpkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("host: localhost\n")
+    done = run_kdumpkit("check", "a.yaml", "--set", f"evidence_dir={tmp_path / 'a.yaml'}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"evidence cannot be written to {tmp_path}/a.yaml/localhost: Not a directory" in done.stderr
+    assert "--set evidence_dir=DIR" in done.stderr
 
 
 def test_a_failing_disk_or_file_is_no_traceback(

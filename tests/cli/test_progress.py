@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import pytest
@@ -62,6 +63,18 @@ def test_a_long_wait_is_told_from_time_to_time(
 def test_an_error_is_told_with_its_stage(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().stage_ends(verdict({"message": "web01 \x1b[1mrefused"}))
     assert capsys.readouterr().err.splitlines()[-1] == "      web01 refused"
+
+
+@pytest.mark.parametrize(("columns", "longest"), [(40, 39), (0, 118), (500, 118)])
+def test_a_moving_line_does_not_wrap_on_a_narrow_terminal(
+    columns: int, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(terminal, "fileno", lambda: 2, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(module.os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+    module.move_line("x" * 600)
+    assert terminal.getvalue() == "\r" + "x" * longest + "\x1b[K"
 
 
 def test_on_a_terminal_one_line_moves_and_is_wiped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,6 +258,12 @@ def test_a_key_that_cannot_sign_is_wrong_use(folder: Path, keys: Path, tmp_path:
     assert not (folder / SIGNATURE).exists()
 
 
+def test_what_was_never_signed_is_not_to_be_fetched_again(folder: Path, keys: Path) -> None:
+    with pytest.raises(EvidenceError, match="it is not signed") as caught:
+        check_signature(folder, signers(keys, "auditor@example.org"))
+    assert "signing_key" in caught.value.hint
+
+
 def test_a_list_of_signers_that_is_missing_is_wrong_use(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such file of allowed signers"):
         check_signature(folder, tmp_path / "nowhere")

@@ -108,6 +108,12 @@ def test_refusal_of_sudo_is_not_the_status_of_the_command(not_root: Path) -> Non
     assert "NOPASSWD" in caught.value.hint
 
 
+def test_where_there_is_no_sudo_it_is_to_be_installed_first(not_root: Path) -> None:
+    with pytest.raises(LoginRefused, match="sudo: not found") as caught:
+        HERE.run(command("true", as_root=True))
+    assert "install sudo there and add this line" in caught.value.hint
+
+
 def test_root_needs_no_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path / "sudo", "#!/bin/sh\nexit 9\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from kdumpkit.command import Command, CommandResult
+from kdumpkit.errors import DiskFull, GateClosed
 from kdumpkit.evidence.transcript import Record
 from kdumpkit.hosts.local import LocalHost
 from kdumpkit.runbook.grub_crashkernel import GrubCrashkernel
@@ -30,6 +31,24 @@ def test_replay_elsewhere_names_the_owner_that_was_recorded(
     for name in ("read_reservation", "recommend_size", "check_boot_loader"):
         getattr(run, name)()
     assert run.change_boot_loader().done
+
+
+def test_a_lock_is_given_back_where_the_error_cannot_be_kept(
+    records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = next(r for r in records if r.kind == "stage" and r.stage == GrubCrashkernel.name)
+    monkeypatch.setenv(ENV_REPLAY, str(RECORDING))
+    run = GrubCrashkernel.open(begin.data["given"])
+    host = run.session.target = Asked()
+    run.lock()
+
+    def full(*_: object) -> None:
+        raise DiskFull("no room to write the transcript")
+
+    monkeypatch.setattr(run.session, "note", full)
+    with pytest.raises(DiskFull):
+        run.fail(GateClosed("not so"))
+    assert host.titles == ["take", "give"]
 
 
 def test_run_that_took_no_lock_has_no_owner() -> None:

@@ -11,7 +11,7 @@ from kdumpkit.errors import ConsentMissing, ReplayDivergence, UsageError
 from kdumpkit.evidence.transcript import Transcript, read_transcript
 from kdumpkit.evidence.verdict import StageVerdict
 from kdumpkit.parameters import Parameters
-from kdumpkit.runbook.run import replay_stages, run_stages
+from kdumpkit.runbook.run import replay_stages, run_stages, seal
 
 from .conftest import RECORDING
 
@@ -30,6 +30,7 @@ class Silent:
         ({"mode": "apply", "transport": "ssh", "consent": "  "}, ConsentMissing, "no consent"),
         ({"mode": "apply", "transport": "local", "consent": "web01"}, ConsentMissing, "never rebooted or crashed"),
         ({"signing_key": "/nonexistent/key"}, UsageError, "signing_key"),
+        ({"run_id": "20261123T055828Z"}, UsageError, "a new run was asked for"),
     ],
 )
 def test_what_would_be_refused_later_is_refused_before_anything(
@@ -60,3 +61,15 @@ def test_record_that_does_not_fit_is_not_replayed_into_a_verdict(tmp_path: Path)
         transcript.append(record.kind, data, started_at=record.started_at, duration_s=record.duration_s)
     with pytest.raises(ReplayDivergence, match="01-prerequisites does not replay"):
         replay_stages(other, tmp_path / "out", Silent())
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_an_empty_dump_folder_does_not_stay(tmp_path: Path, fetched: bool) -> None:
+    run_dir = tmp_path / "evidence" / "web01" / "r1"
+    Transcript(run_dir).append("run", {"host": "web01", "run_id": "r1", "mode": "check"})
+    dumps = tmp_path / "dumps" / "web01" / "r1"
+    dumps.mkdir(parents=True)
+    if fetched:
+        (dumps / "dump").write_text("KDUMP")
+    seal(run_dir, Parameters(host="web01", evidence_dir=str(tmp_path / "evidence")))
+    assert dumps.exists() is fetched
