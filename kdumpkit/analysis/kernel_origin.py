@@ -64,13 +64,14 @@ _UBUNTU_FLAVOURS = (
     "generic|lowlatency|aws|azure|gcp|gke|kvm|oracle|oem|raspi|ibm|nvidia|realtime|xilinx-zynqmp|intel|bluefield"
 )
 _UBUNTU = re.compile(rf"-\d+-(?:{_UBUNTU_FLAVOURS})(?:-[\w]+)?$")
-_UBUNTU_BANNER = re.compile(r"#\d+(?:~[\d.]+(?:\.\d+)?)?-Ubuntu\b|buildd@lcy|\(Ubuntu ")
+_UBUNTU_BANNER = re.compile(r"#\d+(?:~[\d.]+(?:\.\d+)?)?-Ubuntu\b|buildd@lcy")
 _DEBIAN = re.compile(
     r"^\d+\.\d+\.\d+(?:-\d+|\+deb\d+|\+bpo\.?\d*|-\d+\.bpo\.\d+|-0\.deb\d+\.\d+|-0\.bpo\.\d+|\+deb\d+\.\d+)"
     r"(?:-cloud|-rt|-16k|-octeon)?(?:\+\w+)?-(?:amd64|arm64|686(?:-pae)?|powerpc64le|s390x|armmp(?:-lpae)?|riscv64|"
     r"loong64|\d+kc-malta|mips64r2el|marvell|rpi)(?:-unsigned)?$|^\d+\.\d+\.\d+-\d+-(?:cloud-|rt-)?amd64$"
 )
-_DEBIAN_BANNER = re.compile(r"\bDebian (?P<version>\d[\w.+~-]*)")
+#: the build's number comes after the compiler, which has a version of Debian's or Ubuntu's own wherever it runs
+_DEBIAN_BANNER = re.compile(r"#\d.*\bDebian (?P<version>\d[\w.+~-]*)")
 _SUSE = re.compile(
     r"-(?:\d+|\d{6})(?:\.g[0-9a-f]{7,})?(?:\.\d+)*-(?:default|preempt|azure|rt|rt_debug|64kb|vanilla|kvmsmall|debug|pae|longterm)$"
 )
@@ -98,7 +99,7 @@ def _find_vendor(release: str, banner: str) -> Vendor:
         return Vendor.UBUNTU
     if _DEBIAN_BANNER.search(banner) or _DEBIAN.match(release):
         return Vendor.DEBIAN
-    if _SUSE.search(release) or "(SUSE Linux)" in banner:
+    if _SUSE.search(release) or "geeko@buildhost" in banner:
         return Vendor.SUSE
     return Vendor.UNKNOWN
 

@@ -52,6 +52,25 @@ def test_the_version_that_the_banner_names_is_asked_for() -> None:
     assert symbols_source(origin).commands[-1] == "apt-get install --yes linux-image-6.1.0-9-amd64-dbg=6.1.27-1"
 
 
+GCC = "(gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40)"
+
+
+def test_the_version_of_the_compiler_is_not_taken_for_the_kernels() -> None:
+    banner = f"Linux version 6.1.0-57-cloud-amd64 (debian-kernel@lists.debian.org) {GCC} #1 SMP PREEMPT_DYNAMIC "
+    origin = find_origin("6.1.0-57-cloud-amd64", banner + "Debian 6.1.192-3 (2026-11-26)")
+    assert origin is not None
+    assert origin.package_version == "6.1.192-3"
+
+
+@pytest.mark.parametrize(
+    "compiler", [GCC, "(gcc (Ubuntu 13.2.0-23ubuntu4) 13.2.0, GNU ld 2.42)", "(gcc (SUSE Linux) 7.5.0, GNU ld 2.41)"]
+)
+def test_a_kernel_is_not_a_distributions_for_being_compiled_there(compiler: str) -> None:
+    origin = find_origin("6.6.8-custom", f"Linux version 6.6.8-custom (me@desk) {compiler} #3 SMP Fri Jan 5 2024")
+    assert origin is not None
+    assert (origin.vendor, origin.package_version) == (Vendor.UNKNOWN, None)
+
+
 def test_suse_is_asked_by_build_id() -> None:
     origin = find_origin("6.4.0-150600.21-default")
     assert origin is not None
