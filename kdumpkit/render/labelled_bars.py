@@ -22,6 +22,8 @@ _COLOURS = ("#56b4e9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#7a4b00", "#
 _BLUE, _VERMILION, _GREY, _INK = "#0072b2", "#d55e00", "#b8b8b8", "#1f2328"
 _GIB, _MIB = 1 << 30, 1 << 20
 _LABEL = 42
+#: of a dump's composition
+_PARTS = ("held_bytes", "zero_bytes", "left_out_bytes")
 _ROW_IN, _MARGIN_PIXELS = 0.27, 12
 
 
@@ -43,8 +45,11 @@ class Bar:
 def height_in(data: Mapping[str, Any]) -> float:
     """The height that all rows need, in inches, without the caption."""
     bars = next((data[name] for name in ("bars", "states") if name in data), None)
-    # the others have one bar more, of all parts
-    rows = len(bars) if bars is not None else 1 + len(data["uses"]) if "uses" in data else 5
+    # the others have one bar more, of all parts; what a dump is made of has one for the file, too
+    if bars is not None:
+        rows = len(bars)
+    else:
+        rows = 1 + (len(data["uses"]) if "uses" in data else 1 + sum(data[name] is not None for name in _PARTS))
     return _ROW_IN * max(rows, 1) + 0.1
 
 
@@ -86,10 +91,11 @@ def draw_memory_by_use(axes: Axes, data: Mapping[str, Any]) -> None:
 def draw_dump_composition(axes: Axes, data: Mapping[str, Any]) -> None:
     """What became of the memory, and what that takes in the file."""
     total, left_out = data["total_bytes"], data["left_out_bytes"]
-    bars = [
-        Bar("held, with content", data["held_bytes"], _size(data["held_bytes"], total), _BLUE, part=True),
-        Bar("zeros, held as one page", data["zero_bytes"], _size(data["zero_bytes"], total), "#56b4e9", part=True),
-    ]
+    zero = data["zero_bytes"]
+    held = "held" if zero is None else "held, with content"
+    bars = [Bar(held, data["held_bytes"], _size(data["held_bytes"], total), _BLUE, part=True)]
+    if zero is not None:
+        bars.append(Bar("zeros, held as one page", zero, _size(zero, total), "#56b4e9", part=True))
     if left_out is not None:
         level = "" if data["dump_level"] is None else f" (dump level {data['dump_level']})"
         bars.append(Bar(f"left out{level}", left_out, _size(left_out, total), _GREY, part=True))

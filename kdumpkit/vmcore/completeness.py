@@ -9,21 +9,27 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kdumpkit.errors import NotAVmcore
 from kdumpkit.vmcore import elf
-from kdumpkit.vmcore.contents import DumpContents, StoredPages
+from kdumpkit.vmcore.contents import DumpContents, StoredPages, contents_of_elf
 from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, dump_of, read_header, require_vmcore
 from kdumpkit.vmcore.kdump_header import PAGE_DESCRIPTOR_BYTES, KdumpHeader
 from kdumpkit.vmcore.view import ByteView, FileView
+
+if TYPE_CHECKING:
+    from kdumpkit.vmcore.unpack import Unpacked
 
 #: so much of the bitmap and of the descriptors is in memory at a time
 _CHUNK_BYTES = PAGE_DESCRIPTOR_BYTES * 65536
 #: two bits for each page of 256 TiB
 _MOST_BITMAP_BYTES = 16 << 30
+#: 64 PiB; the largest machines have less memory
+_MOST_DUMP_BYTES = 1 << 56
 
 
 class DumpState(StrEnum):
@@ -32,7 +38,7 @@ class DumpState(StrEnum):
     WHOLE = "whole"
     #: makedumpfile set the incomplete bit: it ran out of room and closed the file in good order
     INCOMPLETE = "incomplete"
-    #: the file ends before something that it refers to
+    #: the file ends before something that it refers to, which may also be damage in what refers to it
     TRUNCATED = "truncated"
     EMPTY = "empty"
     #: not a dump, or one whose headers cannot be read
@@ -55,7 +61,7 @@ class Completeness:
     pages: int | None = None
     #: pages whose bytes are within the file; None where the format does not tell
     pages_there: int | None = None
-    #: which pages those are; None where the format has no bitmap, or where its tables are cut off
+    #: which pages those are; None where the format does not tell, or where its tables are cut off
     contents: DumpContents | None = None
 
     @property
@@ -79,6 +85,17 @@ def read_completeness(path: Path) -> Completeness:
     """
     with FileView(path) as view:
         return completeness_of(view, path.name)
+
+
+def completeness_of_unpacked(path: Path, unpacked: Unpacked | None) -> Completeness:
+    """As :func:`read_completeness`, of a dump that was unpacked to ``path``; None: it was not packed.
+
+    Where the packed file was cut off or damaged, what came out of it is not taken for whole, whatever its headers say.
+    """
+    found = read_completeness(path)
+    if unpacked is None or unpacked.whole or not found.whole:
+        return found
+    return replace(found, state=DumpState.TRUNCATED, reason=f"{unpacked.reason}; {found.reason} of what came out")
 
 
 def completeness_of(view: ByteView, name: str) -> Completeness:
@@ -121,6 +138,10 @@ def _compare(header: VmcoreHeader, view: ByteView, name: str) -> Completeness:
         reason = f"{name} is cut off: {cut}; {there}"
     elif view.size_bytes < header.kdump.descriptors_offset + pages.described * PAGE_DESCRIPTOR_BYTES:
         reason = f"{name} is cut off within its table of {pages.described} pages"
+    elif pages.needed_bytes > _MOST_DUMP_BYTES:
+        reason = (
+            f"{name} is damaged: its table of pages points to byte {pages.needed_bytes} of {view.size_bytes}; {there}"
+        )
     elif pages.needed_bytes > view.size_bytes:
         reason = f"{name} is cut off: its pages end at byte {pages.needed_bytes} of {view.size_bytes}; {there}"
     elif pages.there < pages.described:
@@ -140,16 +161,20 @@ def _compare_elf(header: VmcoreHeader, view: ByteView, name: str) -> Completenes
     needed = max((part.offset + part.file_bytes for part in found if part.file_bytes), default=0)
     if len(found) < header.elf.program_headers:
         reason = f"{name} is cut off: {len(found)} of its {header.elf.program_headers} program headers are there"
-    elif needed > view.size_bytes:
+        return Completeness(DumpState.TRUNCATED, reason, header.size_bytes, header)
+    if not any(part.type == elf.PT_LOAD for part in found):
+        return Completeness(DumpState.NOT_A_DUMP, f"{name} holds no memory at all", header.size_bytes, header)
+    state = DumpState.TRUNCATED
+    if needed > view.size_bytes:
         reason = f"{name} is cut off: its memory ends at byte {needed}, and the file has {view.size_bytes}"
     elif header.flattened_end is not None and not header.flattened_end.marked:
         reason = f"{name} is cut off: {header.flattened_end.reason}"
-    elif not any(part.type == elf.PT_LOAD for part in found):
-        return Completeness(DumpState.NOT_A_DUMP, f"{name} holds no memory at all", header.size_bytes, header)
     else:
+        state = DumpState.WHOLE
         reason = f"{name} is whole: its memory ends at byte {needed} of {view.size_bytes}"
-        return Completeness(DumpState.WHOLE, reason, header.size_bytes, header)
-    return Completeness(DumpState.TRUNCATED, reason, header.size_bytes, header)
+    info = header.vmcoreinfo
+    contents = contents_of_elf(found, None if info is None else info.page_size_bytes)
+    return Completeness(state, reason, header.size_bytes, header, contents=contents)
 
 
 def _read_pages(view: ByteView, header: KdumpHeader) -> _Pages:

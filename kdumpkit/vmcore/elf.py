@@ -57,6 +57,8 @@ class Segment:
     file_bytes: int
     #: physical address at which its bytes were in memory
     physical: int = 0
+    #: so much memory it stands for; what is beyond ``file_bytes`` is not in the file
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,10 @@ def segments(view: ByteView, header: ElfHeader) -> Iterator[Segment]:
             return
         fields = layout.unpack(raw)
         if header.bits == 64:
-            kind, _, offset, _, physical, file_bytes, _, _ = fields
+            kind, _, offset, _, physical, file_bytes, memory_bytes, _ = fields
         else:
-            kind, offset, _, physical, file_bytes, _, _, _ = fields
-        yield Segment(kind, offset, file_bytes, physical)
+            kind, offset, _, physical, file_bytes, memory_bytes, _, _ = fields
+        yield Segment(kind, offset, file_bytes, physical, memory_bytes)
 
 
 def notes(raw: bytes, order: str) -> Iterator[Note]:

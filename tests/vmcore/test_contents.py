@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.vmcore.completeness import read_completeness
-from kdumpkit.vmcore.contents import DumpContents, left_out_words, parse_contents
+from kdumpkit.vmcore.contents import DumpContents, contents_of_elf, left_out_words, parse_contents
+from kdumpkit.vmcore.elf import PT_LOAD, Segment
 from tests.vmcore import dumps
 
 #: 8 pages of which three are zeros
@@ -67,9 +68,65 @@ def test_a_dump_of_all_pages_left_none_out(tmp_path: Path) -> None:
     assert found.compression == "none"
 
 
-def test_an_elf_core_and_a_file_that_is_cut_off_do_not_tell(tmp_path: Path) -> None:
-    assert contents(tmp_path, dumps.elf_core()) is None
+def elf_core(*loads: tuple[int, int, int], order: str = "<", bits: int = 64) -> bytes:
+    """An ELF core: physical address, bytes in the file and bytes of memory of each segment."""
+    headers = 64 + 56 * len(loads) if bits == 64 else 52 + 32 * len(loads)
+    ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
+    sizes = (64, 0, 0, 64, 56) if bits == 64 else (52, 0, 0, 52, 32)
+    out = ident + struct.pack(
+        order + ("HHIQQQIHHHHHH" if bits == 64 else "HHIIIIIHHHHHH"), 4, 62, 1, 0, *sizes, len(loads), 0, 0, 0
+    )
+    at = headers
+    for physical, in_file, memory in loads:
+        if bits == 64:
+            out += struct.pack(order + "IIQQQQQQ", 1, 7, at, 0, physical, in_file, memory, 0)
+        else:
+            out += struct.pack(order + "IIIIIIII", 1, at, 0, physical, in_file, memory, 7, 0)
+        at += in_file
+    return out + b"m" * (at - headers)
+
+
+PAGE = 4096
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_an_elf_core_tells_by_its_segments_what_was_left_out(tmp_path: Path, order: str, bits: int) -> None:
+    # as makedumpfile -E writes it: rows that are excluded count for the segment before them, and have no bytes
+    raw = elf_core((0, 2 * PAGE, 10 * PAGE), (16 * PAGE, 0, 4 * PAGE), (1 << 30, PAGE, PAGE), order=order, bits=bits)
+    found = contents(tmp_path, raw)
+    assert found is not None
+    assert (found.present_pages, found.held_pages, found.left_out_pages) == (15, 3, 12)
+    assert (found.zero_pages, found.dump_level, found.compression) == (None, None, "none")
+    assert found.stored_bytes == 3 * PAGE
+
+
+def test_memory_that_two_segments_have_counts_once(tmp_path: Path) -> None:
+    # /proc/vmcore as it is: the kernel's text within a run of memory, which comes later
+    raw = elf_core((4 * PAGE, 2 * PAGE, 2 * PAGE), (PAGE, 8 * PAGE, 8 * PAGE), (9 * PAGE, PAGE, PAGE))
+    found = contents(tmp_path, raw)
+    assert found is not None
+    assert (found.present_pages, found.held_pages, found.stored_bytes) == (9, 9, 11 * PAGE)
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [((0, PAGE, PAGE),), ((0, PAGE, PAGE), (0, PAGE, 2 * PAGE)), ((PAGE, 2 * PAGE, PAGE),), ((PAGE, PAGE, 1 << 60),)],
+)
+def test_segments_without_physical_addresses_do_not_tell(tmp_path: Path, loads: tuple[tuple[int, int, int]]) -> None:
+    # the core of a program, or damage
+    assert contents(tmp_path, elf_core(*loads)) is None
+
+
+def test_the_pages_of_an_elf_core_are_as_large_as_it_says() -> None:
+    found = contents_of_elf([Segment(PT_LOAD, 0, 1 << 17, 1 << 20, 1 << 17)], 1 << 16)
+    assert found is not None
+    assert (found.page_bytes, found.present_pages) == (1 << 16, 2)
+
+
+def test_a_file_that_is_cut_off_before_its_tables_does_not_tell(tmp_path: Path) -> None:
     assert contents(tmp_path, dump()[:9000]) is None
+    assert contents(tmp_path, elf_core((PAGE, PAGE, PAGE), (9 * PAGE, PAGE, PAGE))[:130]) is None
 
 
 def test_what_is_printed_is_what_is_parsed(tmp_path: Path) -> None:

@@ -126,6 +126,14 @@ def test_what_a_dump_does_not_tell_is_not_told(changes: dict[str, Any], says: st
     assert says_not not in found.words
 
 
+def test_of_an_elf_core_zeros_are_among_what_it_holds() -> None:
+    found = dump_composition(contents(zero_pages=None, dump_level=None, compression="none"))
+    assert isinstance(found, DumpComposition)
+    assert (found.held_bytes, found.zero_bytes, found.left_out_bytes) == (300 * 4096, None, 700 * 4096)
+    assert found.total_bytes == 1000 * 4096
+    assert "the dump holds 1.2 MiB, pages of zeros among them; 2.7 MiB are left out." in found.words
+
+
 def test_with_everything_there_each_figure_is_made() -> None:
     log = read_crash_file(LOG)
     figures = crash_figures(log, read_excerpt_file(LOG, log), report(), contents()).as_json()
