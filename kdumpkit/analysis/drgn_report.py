@@ -26,7 +26,7 @@ from kdumpkit.command import Command
 from kdumpkit.errors import KdumpkitError, NotAVmcore, VmcoreIncomplete
 from kdumpkit.hosts.on_host import OnHost, add_host_options, host_from
 from kdumpkit.vmcore.architecture import foreign_architecture
-from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of, read_completeness
+from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of, completeness_of_unpacked
 from kdumpkit.vmcore.format import VmcoreHeader, read_header, require_vmcore
 from kdumpkit.vmcore.memory import open_program
 from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
@@ -107,7 +107,7 @@ def read_report_in_place(
 
 
 def _read_plain(vmcore: Path, vmlinux: Path | None, unpacked: Unpacked | None) -> dict[str, Any]:
-    found = read_completeness(vmcore)
+    found = completeness_of_unpacked(vmcore, unpacked)
     info = _require_vmcoreinfo(found, vmcore.name)
     symbols = None if vmlinux is None else check_symbols(info, vmlinux)
     document = _headers(found, info, symbols, vmcore.name)
@@ -129,9 +129,8 @@ def _require_vmcoreinfo(found: Completeness, name: str) -> Vmcoreinfo:
     info = found.header.vmcoreinfo
     if info is None:
         raise NotAVmcore(
-            f"{name} is a {found.header.described()} without VMCOREINFO, so nothing in it can be found; "
-            + found.reason,
-            "compare its size and checksum with the file on the host that crashed",
+            f"{name} has no VMCOREINFO, so nothing in it can be found; {found.reason}",
+            "compare its size and checksum with the file on the host that crashed; the core of a program never has any",
         )
     return info
 
@@ -193,8 +192,15 @@ def main(arguments: list[str]) -> int:
         said = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         document = {"format": FORMAT, "error": said}
         sys.stderr.write(f"{error}\n")
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    # bytes of a file's name that are no text have no place in JSON
+    sys.stdout.write(json.dumps(_text(document), indent=1) + "\n")
     return status
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _text(inner) for key, inner in value.items()}
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from kdumpkit.checks.finding import Finding, Status, finding_as_json, worst_stat
 from kdumpkit.command import CommandResult
 from kdumpkit.errors import HostError, KdumpkitError, UsageError, VmcoreError
 from kdumpkit.hosts.base import Host, Progress
-from kdumpkit.vmcore.completeness import Completeness, DumpState, read_completeness
+from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of_unpacked
 from kdumpkit.vmcore.dmesg import dump_log_command, parse_dumped_log
 from kdumpkit.vmcore.format import require_vmcore
 from kdumpkit.vmcore.plain import unpacked_dump
@@ -81,7 +81,7 @@ def _analyse(
     say: Callable[[str], None],
     progress: Progress | None,
 ) -> DumpAnalysis:
-    found = read_completeness(vmcore)
+    found = completeness_of_unpacked(vmcore, unpacked)
     require_vmcore(found.header, vmcore.name)
     findings = [_judge_completeness(found)]
     say("reading the log")
@@ -92,7 +92,7 @@ def _analyse(
         found.header, banner[0].decode("utf-8", "replace") if banner else "", vmlinux, debuginfod, progress
     )
     say("reading the dump")
-    report, raw, report_finding = _read_report(here, vmcore, symbols.vmlinux)
+    report, raw, report_finding = _read_report(here, vmcore, symbols)
     lines = log_bytes.splitlines()
     log = read_crash(lines)
     if log_finding is not None:
@@ -145,22 +145,24 @@ def _judge_crash(there: bool, lines: int) -> Finding:
 
 
 def _read_report(
-    here: Host, vmcore: Path, vmlinux: Path | None
+    here: Host, vmcore: Path, symbols: DumpSymbols
 ) -> tuple[CrashReport | None, dict[str, Any], Finding | None]:
     name = "analysis.stack"
     try:
-        result = here.run(drgn_report_command(vmcore, vmlinux, timeout_s=_REPORT_DEADLINE_S))
+        result = here.run(drgn_report_command(vmcore, symbols.vmlinux, timeout_s=_REPORT_DEADLINE_S))
         report = parse_drgn_report(result.stdout)
     except KdumpkitError as error:
         return None, {}, Finding(name, Status.FAIL, error.message, error.hint)
     raw = _raw(result)
-    if vmlinux is None:
+    if symbols.vmlinux is None:
         return report, raw, None
     failed = failed_parts(raw["sections"])
     if not failed:
         return report, raw, Finding(name, Status.PASS, f"drgn read all {len(raw['sections'])} parts of its report")
     status = Status.FAIL if "error" in raw["sections"].get("crashed_task", {}) else Status.WARN
-    return report, raw, Finding(name, status, f"not everything could be read: {failed}"[:2000])
+    # nothing at all: the symbols do not serve, or the dump does not, and of the symbols there may be better ones
+    remedy = symbols.remedy if report.drgn_version is None else ""
+    return report, raw, Finding(name, status, f"not everything could be read: {failed}"[:2000], remedy)
 
 
 def failed_parts(sections: Mapping[str, Mapping[str, Any]]) -> str:

@@ -29,6 +29,8 @@ class DumpSymbols:
     search: SymbolSearch
     vendor: Vendor
     source: SymbolsSource | None
+    #: what to type to get symbols that fit
+    remedy: str = ""
     #: the error of a server that was asked and did not answer
     unreachable: HostError | None = None
 
@@ -73,7 +75,7 @@ def find_dump_symbols(
     search = search_symbols(build_id, release, given)
 
     def answer(vmlinux: Path | None, where: str, finding: Finding, error: HostError | None = None) -> DumpSymbols:
-        return DumpSymbols(vmlinux, where, finding, search, vendor, source, error)
+        return DumpSymbols(vmlinux, where, finding, search, vendor, source, remedy, error)
 
     remedy = _remedy(source)
     verdict = symbols_match(search, given=given is not None, remedy=remedy)
@@ -110,7 +112,8 @@ def symbols_match(search: SymbolSearch, *, given: bool, remedy: str) -> Finding:
         return Finding(NAME, Status.FAIL, _misfit(search), remedy)
     if search.build_id is None:
         reason = (
-            "the dump does not name its kernel's build id (kernels before 5.9), and no vmlinux of its release is here"
+            "the dump does not name its kernel's build id (kernels before 5.9 do not, and what is cut off may have had "
+            "it), and no vmlinux of its release is here"
         )
     else:
         reason = _none_here(search.build_id)
@@ -137,7 +140,7 @@ def _misfit(search: SymbolSearch) -> str:
 
 def _remedy(source: SymbolsSource | None) -> str:
     if source is None:
-        return "the dump does not name its kernel's release"
+        return "name the vmlinux of that kernel, as the dump does not say which release it is: --vmlinux FILE"
     return " && ".join(source.commands) if source.commands else source.note
 
 

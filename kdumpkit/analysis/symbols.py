@@ -142,8 +142,8 @@ def _look_at(path: Path, wanted: str | None) -> SymbolCandidate:
         return SymbolCandidate(path, state, build_id, reason)
 
     try:
-        with path.open("rb"):
-            pass
+        # a FIFO that lies there would hold up the open for ever
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except PermissionError:
         return answer(CandidateState.NOT_PERMITTED, f"{path.name} may not be read by this user")
     except OSError:

@@ -134,7 +134,7 @@ def dump_facts(document: Mapping[str, Any]) -> list[Row]:
         ("unpacked", dump.get("unpacked")),
         ("host", dump["node"]),
         ("kernel", f"{dump['release'] or 'of unknown release'} {dump['machine'] or ''}"),
-        ("build id", dump.get("build_id") or "not in the dump (kernels before 5.9 do not tell)"),
+        ("build id", dump.get("build_id") or "not in the dump (kernels before 5.9 do not tell it)"),
         ("died at", utc(float(dump["crash_time"])) if dump["crash_time"] else "not in the dump"),
         ("CPUs", dump.get("cpus")),
         ("its log", log_words(counts)),

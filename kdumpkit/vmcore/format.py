@@ -164,7 +164,7 @@ def require_vmcore(header: VmcoreHeader, name: str) -> None:
     if header.kind is VmcoreKind.UNKNOWN:
         raise NotAVmcore(
             f"{name} is not a dump: it starts neither with KDUMP, DISKDUMP nor makedumpfile, and is no ELF core",
-            "give the file that makedumpfile wrote, such as /var/crash/<stamp>/dump.<stamp>",
+            "give the file that makedumpfile wrote, such as /var/crash/<stamp>/dump.<stamp>; kdumpkit oops reads logs",
         )
     raise NotAVmcore(
         f"{name} starts like a {header.described()}, and its headers cannot be read: {header.problem}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdumpkit.vmcore.completeness import Completeness
-from kdumpkit.vmcore.format import wrapper_of
+from kdumpkit.vmcore.format import VmcoreHeader, VmcoreKind, kind_of, require_vmcore, wrapper_of
 from kdumpkit.vmcore.view import FileView
 
 if TYPE_CHECKING:
@@ -21,18 +21,22 @@ def unpacked_dump(path: Path) -> Iterator[tuple[Path, Unpacked | None]]:
 
     The unpacked file lies in a folder that only this user can read, below ``$TMPDIR``, and is removed at the end of
     the ``with``. Raises what :func:`kdumpkit.vmcore.unpack.unpack` raises, and NotAVmcore where there is no file to be
-    read.
+    read, or where what is packed does not begin like a dump.
     """
     with FileView(path) as view:
-        packed = wrapper_of(view.read_at(0, 32)) is not None
-    if not packed:
+        packer, size_bytes = wrapper_of(view.read_at(0, 32)), view.size_bytes
+    if packer is None:
         yield path, None
         return
     # most dumps are not packed, and the libraries take a tenth of the time in which one is read
     import tempfile
 
-    from kdumpkit.vmcore.unpack import unpack
+    from kdumpkit.vmcore.unpack import first_bytes, unpack
 
+    # before gigabytes of something else are unpacked to find out
+    kind = kind_of(first_bytes(path, packer, 32))
+    if kind is VmcoreKind.UNKNOWN:
+        require_vmcore(VmcoreHeader(kind, size_bytes), path.name)
     with tempfile.TemporaryDirectory(prefix="kdumpkit-dump-") as folder:
         # the same name, so that what is said of it is said of the file that was given
         out = Path(folder) / path.name

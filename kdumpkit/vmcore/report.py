@@ -13,7 +13,13 @@ from typing import Any
 
 from kdumpkit.errors import KdumpkitError, NotAVmcore
 from kdumpkit.hosts.on_host import add_host_options, host_from
-from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of, read_completeness
+from kdumpkit.vmcore.completeness import (
+    Completeness,
+    DumpState,
+    completeness_of,
+    completeness_of_unpacked,
+    read_completeness,
+)
 from kdumpkit.vmcore.plain import unpacked_dump
 from kdumpkit.vmcore.view import ByteView
 
@@ -26,7 +32,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     try:
         with unpacked_dump(path) as (plain, unpacked):
-            values = _values(read_completeness(plain))
+            values = _values(completeness_of_unpacked(plain, unpacked))
             return values | {"unpacked": None if unpacked is None else unpacked.reason}
     except NotAVmcore:
         raise

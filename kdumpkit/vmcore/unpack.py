@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -64,7 +64,7 @@ def unpack(path: Path, out: Path) -> Unpacked:
     if packer is None:
         raise NotAVmcore(f"{path.name} is not packed by gzip, lz4, xz, zstd or bzip2", "give the dump as it is")
     # a dump that makedumpfile compressed does not get smaller by packing it again; one that it did not, much
-    _require_room(out.parent, max(packed_bytes, told or 0), path.name)
+    _require_room(out.parent, max(packed_bytes, told or 0), f"{path.name} cannot be unpacked")
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -90,11 +90,33 @@ def unpack(path: Path, out: Path) -> Unpacked:
 
 
 def put_together(path: Path, out: Path) -> None:
-    """Puts a flattened dump together in the new file ``out``; raises DiskFull before the disk would be full."""
+    """Puts a flattened dump together in the new file ``out``.
+
+    Raises DiskFull before the disk would be full, and VmcoreError where it cannot be written.
+    """
+    failed = f"{path.name} cannot be put together"
     with FileView(path) as view, FlattenedView(view) as dump:
-        _require_room(out.parent, dump.size_bytes, path.name)
+        # what no segment wrote is a hole, and takes no room
+        _require_room(out.parent, min(dump.size_bytes, view.size_bytes), failed)
         with out.open("xb") as target:
-            dump.put_together(target)
+            try:
+                dump.put_together(target)
+            except OSError as error:
+                # a segment that is damaged may belong farther out than files reach
+                raise VmcoreError(f"{failed}: {error.strerror}", "fetch it again, and compare its checksum") from error
+
+
+def first_bytes(path: Path, packer: Wrapper, size: int) -> bytes:
+    """The first bytes of what is packed, or fewer where no more come out; nothing else of it is unpacked.
+
+    Raises VmcoreError where the program that unpacks it is not installed.
+    """
+    start = b""
+    with suppress(_Enough, *_DAMAGE, _PackerFailed), _opened(path, packer) as source:
+        start = source.read(size)
+        # what goes on to unpack is ended
+        raise _Enough
+    return start
 
 
 def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple[int, str]:
@@ -105,11 +127,11 @@ def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple
             # read1 gives what is there before it says that the rest is missing
             while chunk := source.read1(_CHUNK_BYTES):
                 if size >= looked_at:
-                    _require_room(folder, _LOOK_EVERY_BYTES, path.name)
+                    _require_room(folder, _LOOK_EVERY_BYTES, f"{path.name} cannot be unpacked")
                     looked_at = size + _LOOK_EVERY_BYTES
                 target.write(chunk)
                 size += len(chunk)
-    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+    except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise VmcoreError(f"{path.name} cannot be unpacked: {error.strerror}", "df -h; dmesg") from error
         return size, f"stopped: {error}".rstrip(".")
@@ -120,6 +142,14 @@ def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple
 
 class _PackerFailed(Exception):
     pass
+
+
+class _Enough(Exception):
+    pass
+
+
+#: what Python's libraries raise for packed bytes that are cut off or damaged
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 
 
 @contextmanager
@@ -166,11 +196,11 @@ def _program(path: Path, program: str) -> Iterator[Any]:
             raise _PackerFailed(words[:300] or f"exit status {process.returncode}")
 
 
-def _require_room(folder: Path, size_bytes: int, name: str) -> None:
+def _require_room(folder: Path, size_bytes: int, failed: str) -> None:
     free = shutil.disk_usage(folder).free
     if free - size_bytes < _RESERVE_BYTES:
         raise DiskFull(
-            f"{name} cannot be unpacked: {size_bytes >> 20} MiB more are to be written, {free >> 20} MiB are free, and "
+            f"{failed}: {size_bytes >> 20} MiB more are to be written, {free >> 20} MiB are free, and "
             f"{_RESERVE_BYTES >> 20} MiB of them are left alone",
             "name a folder with more room: TMPDIR=/folder",
         )

@@ -64,7 +64,7 @@ class FileView(ByteView):
         status = os.fstat(self._descriptor)
         if not os.path.isfile(path):
             self.close()
-            raise NotAVmcore(f"{path.name} is not a regular file", "give the dump file itself, not its folder")
+            raise NotAVmcore(f"{path.name or path} is not a regular file", "give the dump file itself, not its folder")
         self.size_bytes = status.st_size
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -92,7 +92,7 @@ def refuse_live_kernel(path: Path) -> None:
     resolved = path.resolve()
     if (len(resolved.parts) > 1 and resolved.parts[1] in ("proc", "sys", "dev")) or _on_kernel_file_system(resolved):
         raise NotAVmcore(
-            f"{path.name} leads to {resolved}, which is not a saved dump but this machine's own running kernel",
+            f"{path.name} leads to {resolved}, which is no saved file: a device, or this machine's own running kernel",
             "give the file that makedumpfile wrote, such as /var/crash/<stamp>/dump.<stamp>",
         )
 

@@ -158,7 +158,7 @@ def test_vmlinux_with_build_id_and_nothing_else(tmp_path: Path) -> None:
         (dumps.kdump(dumps.pages({}))[:4096], NotAVmcore, "cut off before its table"),
         (dumps.flattened(dumps.kdump(dumps.pages({})))[:4096], NotAVmcore, "cannot be read"),
         (b"\x28\xb5\x2f\xfd" + bytes(100), NotAVmcore, "packed by zstd"),
-        (dumps.elf_core(), NotAVmcore, "without VMCOREINFO"),
+        (dumps.elf_core(), NotAVmcore, "has no VMCOREINFO"),
     ],
 )
 def test_what_is_no_dump_gets_one_sentence(tmp_path: Path, content: bytes, kind: type[VmcoreError], words: str) -> None:

@@ -102,15 +102,22 @@ def test_release_cannot_lead_elsewhere(tmp_path: Path) -> None:
 
 def test_not_permitted_is_not_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path / "vmlinux")
-    real = Path.open
+    real = os.open
 
-    def refuse(self: Path, *args: object, **options: object) -> object:
-        if self == path:
+    def refuse(name: Path, flags: int) -> int:
+        if name == path:
             raise PermissionError(13, os.strerror(13))
-        return real(self, *args, **options)  # type: ignore[call-overload]
+        return real(name, flags)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert find_vmlinux(dumps.BUILD_ID, RELEASE, given=path).candidates[0].state is CandidateState.NOT_PERMITTED
+
+
+def test_a_fifo_does_not_hold_up_the_search(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "vmlinux")
+    taken = find_vmlinux(dumps.BUILD_ID, dumps.RELEASE, tmp_path / "vmlinux")
+    assert taken.path is None
+    assert [candidate.state for candidate in taken.candidates] == [CandidateState.NOT_A_VMLINUX]
 
 
 def test_mismatch_names_both_build_ids(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -194,6 +195,16 @@ def test_what_is_no_dump_is_said_in_one_sentence(content: bytes, said: str, tmp_
     assert said in document["error"]["message"]
 
 
+@pytest.mark.parametrize("name", [b"a b", b"new\nline", b"\xff.dump"], ids=["blank", "newline", "no-text"])
+def test_any_name_of_a_file_will_do(name: bytes, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / os.fsdecode(name))
+    status, document = analysed(dump)
+    assert (status, document["file"]) == (0, dump.name)
+    assert document["sections"]["log"]["records"] > 1
+    page = run("analyse", "--html", dump)
+    assert (page.returncode, page.stderr) == (0, "")
+
+
 def test_a_packed_dump_is_unpacked_by_content_and_told_like_any_other(tmp_path: Path) -> None:
     plain = write_dump(tmp_path / "dump.1")
     packed = tmp_path / "packed"
@@ -206,7 +217,7 @@ def test_a_packed_dump_is_unpacked_by_content_and_told_like_any_other(tmp_path: 
 
 def test_a_packed_dump_without_room_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = tmp_path / "packed"
-    packed.write_bytes(gzip.compress(bytes(64 << 20)))
+    packed.write_bytes(gzip.compress(b"KDUMP   " + bytes((64 << 20) - 8)))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 0, 300 << 20))
     status, document = analysed(packed)
     assert (status, document["error"]["type"]) == (1, "DiskFull")

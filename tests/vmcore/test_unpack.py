@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,10 +16,12 @@ import pytest
 
 from kdumpkit.errors import DiskFull, NotAVmcore, VmcoreError
 from kdumpkit.vmcore import unpack as unpack_module
-from kdumpkit.vmcore.completeness import DumpState, read_completeness
+from kdumpkit.vmcore.completeness import DumpState, completeness_of_unpacked, read_completeness
 from kdumpkit.vmcore.dmesg import dump_log_command
+from kdumpkit.vmcore.format import Wrapper
 from kdumpkit.vmcore.plain import openable_dump, unpacked_dump
-from kdumpkit.vmcore.unpack import put_together, unpack
+from kdumpkit.vmcore.report import describe
+from kdumpkit.vmcore.unpack import first_bytes, put_together, unpack
 from tests.vmcore import dumps
 
 LOG = [(1_000_000_000, b"boot"), (2_000_000_000, b"Kernel panic - not syncing: sysrq triggered crash")]
@@ -89,6 +92,54 @@ def test_flattened_dump_is_put_together(tmp_path: Path, step: int) -> None:
     assert out.read_bytes() == PLAIN
     with pytest.raises(FileExistsError):
         put_together(path, out)
+
+
+def far_segment(start: int) -> bytes:
+    """A flattened dump that is cut off, with one segment that belongs far beyond the others."""
+    return FLAT[:-16] + struct.pack(">qq", start, 4) + b"far."
+
+
+def test_what_no_segment_wrote_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = tmp_path / "vmcore.flat", tmp_path / "vmcore"
+    path.write_bytes(far_segment(1 << 33))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 0, 1 << 30))
+    put_together(path, out)
+    assert out.stat().st_size == (1 << 33) + 4
+    assert out.stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_segment_beyond_the_end_of_files_is_an_error_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore.flat"
+    path.write_bytes(far_segment(1 << 61))
+    with pytest.raises(VmcoreError, match=r"vmcore\.flat cannot be put together: "):
+        put_together(path, tmp_path / "vmcore")
+
+
+@pytest.mark.parametrize("packer", list(PACKERS))
+def test_what_is_packed_and_no_dump_is_told_by_its_beginning(
+    tmp_path: Path, packer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "backup"
+    path.write_bytes(PACKERS[packer](b"hello\n" * 1_000_000))
+    assert first_bytes(path, Wrapper(packer), 32) == b"hello\nhello\nhello\nhello\nhello\nhe"
+    monkeypatch.setattr("kdumpkit.vmcore.unpack.unpack", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(NotAVmcore, match="backup is not a dump"), unpacked_dump(path):
+        pass
+
+
+def test_what_came_out_of_a_damaged_packed_file_is_not_taken_for_whole(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(PLAIN))
+    # the checksum before the length; all bytes come out nevertheless
+    content[-8] ^= 1
+    path = tmp_path / "dump.gz"
+    path.write_bytes(content)
+    with unpacked_dump(path) as (plain, unpacked):
+        assert plain.read_bytes() == PLAIN
+        assert read_completeness(plain).whole
+        found = completeness_of_unpacked(plain, unpacked)
+    assert found.state is DumpState.TRUNCATED
+    assert found.reason.startswith("dump.gz is cut off or damaged: gzip gave")
+    assert describe(path)["state"] == "truncated"
 
 
 def test_only_a_flattened_dump_that_is_cut_off_is_put_together(tmp_path: Path) -> None:
