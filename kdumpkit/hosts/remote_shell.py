@@ -31,7 +31,8 @@ LONGEST_TIMEOUT_S = 100.0
 _LINE_LIMIT_BYTES = 32_000
 
 # For a program that is not there the words of the usual way are wanted, so that way is gone: cheap, and rarely.
-# PATH is searched by hand, for `command -v` finds builtins too, and `$(...)` would be another fork.
+# PATH is searched by hand, for `command -v` finds builtins too, and `$(...)` would be another fork. What the command
+# before has left in its group is said by kd_left, and nothing is run then.
 _FUNCTIONS = """
 kd_there() {
   case $1 in
@@ -45,13 +46,13 @@ kd_there() {
   unset IFS
   return 1
 }
+kd_left() {
+  [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null && printf '%s!\\n' "$kd_nonce" >&2
+}
 kd_run() {
   kd_last=$1 kd_nonce=$2
   shift 2
-  if [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null; then
-    printf '%s!\\n' "$kd_nonce" >&2
-    return
-  fi
+  if kd_left; then return; fi
   if ! kd_there "$1"; then
     /bin/sh -c "$kd_wrapper" kdumpkit "$kd_nonce" "$@" </dev/null
     return
@@ -68,10 +69,7 @@ kd_run() {
 kd_inline() {
   kd_last=$1 kd_nonce=$2 kd_input=$3 kd_script=$4
   shift 5
-  if [ "$kd_last" ] && kill -s 0 -- "-$kd_last" 2>/dev/null; then
-    printf '%s!\\n' "$kd_nonce" >&2
-    return
-  fi
+  if kd_left; then return; fi
   if [ "$kd_input" ]; then printf %s "$kd_input" | kd_inside "$@"; else kd_inside "$@" </dev/null; fi
   kd_status=$?
   kd_close
