@@ -15,6 +15,11 @@ from kdumpkit.facts.text import decimal, decoded, excerpt
 from kdumpkit.facts.unknown import Unknown, Why
 from kdumpkit.hosts.base import Host
 
+# ext4 keeps 2 % of the blocks, at most 4096 clusters, back from root too, for what it must never fail to write; only
+# the size for everybody leaves them out (ext4_calculate_resv_clusters and ext4_statfs in the kernel's fs/ext4/super.c,
+# since Linux 3.10; /sys/fs/ext4/<device>/reserved_clusters). Clusters are blocks of 4 KiB unless bigalloc made others.
+_EXT4_KEPT_BACK_BYTES = 4096 * 4096
+
 
 @dataclass(frozen=True)
 class FileSystemSpace:
@@ -28,8 +33,12 @@ class FileSystemSpace:
 
     @property
     def free_bytes(self) -> int:
-        """Total minus used: with the blocks that are kept for root, which the capture kernel is."""
-        return max(self.total_bytes - self.used_bytes, self.available_bytes)
+        """Total minus used: with the blocks that are kept for root, which the capture kernel is.
+
+        Without those that ext4 gives to nobody.
+        """
+        nobodys = min(self.total_bytes // 50, _EXT4_KEPT_BACK_BYTES) if self.fstype == "ext4" else 0
+        return max(self.total_bytes - self.used_bytes - nobodys, self.available_bytes)
 
 
 @dataclass(frozen=True)

@@ -327,11 +327,25 @@ DF = b"""      1B-blocks         Used       Avail Type File       Mounted on
 def test_df() -> None:
     found = parse_df(DF, with_parents("/var/crash"))
     assert found["/var/crash"] == FileSystemSpace("/var", "ext4", 20 * GIB, 5 * GIB, 14 * GIB)
-    assert found["/var/crash"].free_bytes == 15 * GIB
+    assert found["/var/crash"].free_bytes == 15 * GIB - 16 * MIB
     assert "/var" not in found
     assert with_parents("/a/b/") == ("/a/b", "/a", "/")
     spaces = parse_df(b"head\n3 1 2 ext4 /my dumps /my disk\n", with_parents("/my dumps"))
     assert spaces["/my dumps"].target == "/my disk"
+
+
+@pytest.mark.parametrize(
+    ("fstype", "total", "used", "available", "free"),
+    [
+        # what ext4 gives to nobody is in no size for everybody, and in the size that is left over all told
+        ("ext4", 20 * GIB, 5 * GIB, 14 * GIB, 15 * GIB - 16 * MIB),
+        ("ext4", 100 * MIB, 50 * MIB, 43 * MIB, 48 * MIB),
+        ("ext4", 20 * GIB, 5 * GIB, 15 * GIB, 15 * GIB),
+        ("xfs", 20 * GIB, 5 * GIB, 14 * GIB, 15 * GIB),
+    ],
+)
+def test_free_for_root(fstype: str, total: int, used: int, available: int, free: int) -> None:
+    assert FileSystemSpace("/var", fstype, total, used, available).free_bytes == free
 
 
 @pytest.mark.parametrize("data", [b"", b"h\n1 2 3 ext4 /other /\n", b"h\n1 2\n", b"h\n- - - - /var/crash /\n"])
