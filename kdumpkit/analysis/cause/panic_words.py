@@ -41,6 +41,24 @@ _WORDS = (
         re.compile(r"o2net|o2hb|o2quo|ocfs2|dlm|not responding|I/O error|[Ll]ink (?:is )?[Dd]own"),
     ),
     _Words(
+        "panic_words.pool",
+        re.compile(r"^Pool '.{0,256}' has encountered an uncorrectable I/O failure"),
+        "ZFS could no longer read or write the disks of a pool, and the pool is set to panic then (failmode=panic). "
+        "The disks, or the way to them, are where to look.",
+        Confidence.LIKELY,
+        Origin.STORAGE,
+        (
+            NextStep(
+                "see the state of the pools, and what each does when its disks fail",
+                "zpool status -v; zpool get failmode",
+            ),
+            NextStep("see what the disks and their controllers logged before"),
+        ),
+        re.compile(
+            r"I/O error|zio pool=|zio error|rejecting I/O|offline|[Ll]ink (?:is )?[Dd]own|timing out|task abort"
+        ),
+    ),
+    _Words(
         "panic_words.file_system",
         re.compile(
             r"(?:EXT[234]-fs|F2FS-fs|FAT-fs|OCFS2|NILFS|BTRFS|GFS2|REISERFS)\b.{0,200}panic|"

@@ -192,7 +192,7 @@ class Scene:
     ) -> Cause:
         """A cause, with the title as the first evidence and what every cause would be surer by."""
         if origin in (Origin.KERNEL, Origin.MODULE) and self.crash.severity >= Severity.HANG:
-            sentence, confidence = self._with_history(sentence, confidence)
+            sentence, confidence = self._with_history(sentence, confidence, origin)
         before = self._reports_before() if confidence is not Confidence.CERTAIN else ()
         if before:
             named = find_signature(before[-1]).title
@@ -212,7 +212,7 @@ class Scene:
             tuple(raises) + (() if confidence is Confidence.CERTAIN else self._general_raises()),
         )
 
-    def _with_history(self, sentence: str, confidence: Confidence) -> tuple[str, Confidence]:
+    def _with_history(self, sentence: str, confidence: Confidence, origin: Origin) -> tuple[str, Confidence]:
         """What the taint says of the time before: an earlier death makes this one a consequence."""
         letters = self.crash.tainted or ""
         if "D" in letters or (self.crash.oops_number or 1) > 1:
@@ -226,7 +226,7 @@ class Scene:
         elif "B" in letters:
             sentence += " Damaged memory was found before (taint B): begin with that report."
         foreign = "".join(letter for letter in letters if letter in _FOREIGN_LETTERS)
-        if foreign and not self.module_letters:
+        if foreign and not self.module_letters and origin is not Origin.MODULE:
             sentence += (
                 f" A module that does not come with the kernel was loaded (taint {foreign}); the log does not say"
             )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from itertools import count
 
+from kdumpkit.analysis.log import xmon
 from kdumpkit.analysis.log.frames import (
     Frame,
     Location,
@@ -89,6 +90,8 @@ class Builder:
         self.mce_cpus: set[int] = set()
         #: with the line's number; a match becomes a frame where the report is kept
         self.frames: list[tuple[Frame | re.Match[str] | str, int]] = []
+        #: powerpc's debugger prints the report: the kernel's banner is part of it
+        self.in_debugger = False
         self.tracing = False
         self.traced = False
         self.sealed = False
@@ -117,6 +120,11 @@ class Builder:
         if comm and self.comm is None:
             self.comm = comm
             self.line_numbers.setdefault("comm", line_number)
+        if groups.get("cpu_hex"):
+            self.in_debugger = True
+            if self.cpu is None:
+                self.cpu = int(groups["cpu_hex"] or "", 16)
+                self.line_numbers.setdefault("cpu", line_number)
         mce_cpu = groups.get("mce_cpu")
         if mce_cpu is not None:
             self.mce_cpus.add(int(mce_cpu))
@@ -198,7 +206,9 @@ class Builder:
                 self._take_modules(text)
                 return True
         self.module_lines = False
-        if self.kind == "warning" and not self.header_lines and self._take_lock_lines(text, line_number):
+        # arm prints no task header behind these, so nothing else says whose report it is
+        lock = parse_lock_lines(text) if self.kind == "warning" and not self.header_lines else None
+        if self._fill_header(lock, line_number):
             return True
         if self.kind in _NO_HEADING and not (self.tracing or self.traced or self.sealed or self.frames):
             frame = parse_frame(text, line_number)
@@ -231,7 +241,7 @@ class Builder:
         self.confirmed = True
 
     def _begin_trace(self, text: str, word: str, line_number: int) -> None:
-        if not text.lower().startswith(("call trace:", "backtrace:", "trace:")):
+        if not text.lower().startswith(("call trace:", "backtrace:", "trace:", "stack trace:")):
             return
         if self.frames:
             # a second stack: of another task, or printed again by panic()
@@ -257,7 +267,7 @@ class Builder:
         if self.location is None and self.kind != "hung_task":
             self._take_location(PROGRAM_COUNTERS[word](text), line_number)
         if word == "EIP:":
-            self._take_eip_header(text, line_number)
+            self._fill_header(parse_eip_header(text), line_number)
         if len(self.registers) < REGISTER_LIMIT:
             self.registers.append(text[:TEXT_LIMIT])
 
@@ -277,7 +287,7 @@ class Builder:
         elif word == "REGS:":
             self._take_state(text, word, line_number)
         elif word == "EFLAGS:":
-            self._take_eip_header(text, line_number)
+            self._fill_header(parse_eip_header(text), line_number)
 
     def _take_failing(self, text: str, word: str, line_number: int) -> None:
         # s390: "Failing address: 0000000000000000 TEID: ..."
@@ -317,26 +327,34 @@ class Builder:
             self.line_numbers["kernel_release"] = line_number
         self.header = known.filled_from(state)
 
-    def _take_eip_header(self, text: str, line_number: int) -> None:
-        header = parse_eip_header(text)
-        if header is not None:
-            self._fill_header(header, line_number)
+    def take_debugger_line(self, text: str, line_number: int) -> None:
+        """Take a line of powerpc's debugger that names task or kernel."""
+        if self.in_debugger:
+            self._fill_header(xmon.parse_line(text), line_number)
 
-    def _take_lock_lines(self, text: str, line_number: int) -> bool:
-        # arm prints no task header behind these, so nothing else says whose report it is
-        header = parse_lock_lines(text)
+    def _take_debugger_task(self, text: str, word: str, line_number: int) -> None:
+        self.take_debugger_line(text, line_number)
+
+    def _take_debugger_address(self, text: str, word: str, line_number: int) -> None:
+        words = text.split()
+        if self.in_debugger and self.fault_address is None and len(words) == 2:
+            self.fault_address = words[1]
+            self.line_numbers["fault_address"] = line_number
+
+    def _take_debugger_prompt(self, text: str, word: str, line_number: int) -> None:
+        if self.in_debugger and text.startswith("enter ? for help"):
+            self.in_debugger, self.tracing = False, not self.traced
+
+    def _fill_header(self, header: TaskHeader | None, line_number: int) -> bool:
         if header is None:
             return False
-        self._fill_header(header, line_number)
-        return True
-
-    def _fill_header(self, header: TaskHeader, line_number: int) -> None:
         known = self.header
         merged = header if known is NO_HEADER else known.filled_from(header)
         for name, field in HEADER_FIELDS:
             if getattr(merged, name) is not None and getattr(known, name) is None:
                 self.line_numbers.setdefault(field, line_number)
         self.header = merged
+        return True
 
     def _take_modules(self, text: str) -> None:
         if self.module_text_size < MODULE_TEXT_LIMIT:
@@ -373,6 +391,9 @@ _TAKEN_BY: dict[str, _Take] = {
     **dict.fromkeys(PROGRAM_COUNTERS, Builder._take_program_counter),
     "Hardware": Builder._take_hardware,
     "Workqueue:": Builder._take_workqueue,
+    "pid": Builder._take_debugger_task,
+    "dar:": Builder._take_debugger_address,
+    "enter": Builder._take_debugger_prompt,
     "Failing": Builder._take_failing,
     "Faulting": Builder._take_failing,
     **dict.fromkeys(TRACE_ENDS, Builder._take_trace_end),

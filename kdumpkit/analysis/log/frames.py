@@ -23,7 +23,7 @@ LOCATION = re.compile(r"(?<![\w.$])" + _SYMBOL + r"\)?" + _MODULE)
 
 _FRAME = re.compile(
     r"(?:<{1,2}/?[A-Z#][\w#/ -]{0,15}>{1,2}|<>)?\s{0,8}"
-    r"\(?(?:" + _ADDRESS + r"\s{1,8}){0,2}"
+    r"\(?(?:" + _ADDRESS + r"\s{1,8}){0,2}(?:[0-9a-f]{16} |[0-9a-f]{8} )?"
     r"(?P<guess>\? )?(?:\()?" + _SYMBOL + r"\)?" + _MODULE + r"(?P<unreliable> \(unreliable\))?"
 )
 #: what most lines of a trace are: nothing but the place, on x86 since 4.x, arm64 since 4.x

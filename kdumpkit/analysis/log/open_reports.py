@@ -35,7 +35,7 @@ _match_frame_line = COMMON_FRAME_LINE.match
 _match_stamp = COMMON_PREFIX.match
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
-    r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d"
+    r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
 )
 #: each literal with the numbers of the rules that want it
 _RULES_BY_LITERAL = tuple(
@@ -100,6 +100,9 @@ class OpenReports:
         text = message.text
         if text.startswith('PANIC: "'):
             # the crash utility's summary, pasted above the log
+            return
+        if text.startswith("Linux version ") and self.sole is not None and self.sole.in_debugger:
+            self.sole.take_debugger_line(text, number)
             return
         if text.startswith("Linux version "):
             if self.boots.take_banner(text, message.time_s, number):
@@ -187,6 +190,7 @@ class OpenReports:
         if rule.role is Role.DIE:
             if current.severity is Severity.FATAL and not current.died and not current.panicked:
                 _take_die(current, message.text, rename=False)
+                current.take_groups(match.groupdict(), number)
                 return True
             return False
         if rule.role is Role.MAYBE:

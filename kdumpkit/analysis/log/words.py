@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kdumpkit.analysis.log import arm64, ppc64, s390, x86
+from kdumpkit.analysis.log import arm64, ppc64, s390, x86, xmon
 from kdumpkit.analysis.log.frames import Location
 
 HEADER_WORDS = frozenset({"CPU:", "CPU", "Pid:", "Process", "TASK", "Showing"})
 STATE_WORDS = frozenset({"Not", "Tainted:", "REGS:"})
-TRACE_WORDS = frozenset({"Call", "Backtrace:", "Trace:"})
+TRACE_WORDS = frozenset({"Call", "Backtrace:", "Trace:", "Stack"})
 # after these the report's own stack is over
 TRACE_ENDS = frozenset(
     {
@@ -27,9 +27,11 @@ TRACE_ENDS = frozenset(
     }
 )
 NOTES = frozenset({"Code:", "Oops:", "Internal", "NMI", "Stack:", "Thread"})
-REGISTER_WORDS = x86.REGISTER_WORDS | arm64.REGISTER_WORDS | ppc64.REGISTER_WORDS | s390.REGISTER_WORDS
+REGISTER_WORDS = (
+    x86.REGISTER_WORDS | arm64.REGISTER_WORDS | ppc64.REGISTER_WORDS | s390.REGISTER_WORDS | xmon.REGISTER_WORDS
+)
 PROGRAM_COUNTERS: dict[str, Callable[[str], Location | None]] = {
-    word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390) for word in arch.FIRST_WORDS
+    word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390, xmon) for word in arch.FIRST_WORDS
 }
 #: those that begin a line with nothing else in it than registers that are kept as printed
 PLAIN_REGISTERS = frozenset(

@@ -63,3 +63,21 @@ def test_a_lockup_says_once_where_it_was() -> None:
         "Call trace:\n widget_notify+0x14/0x1c\n widget_update+0x10/0x20\n"
     )
     assert cause.sentence.count("widget_notify()") == 1
+
+
+def test_a_pool_that_is_set_to_panic() -> None:
+    cause = cause_of(
+        "Kernel panic - not syncing: Pool 'tank' has encountered an uncorrectable I/O failure and the failure mode "
+        "property for this pool is set to panic.\n"
+    )
+    assert cause.rule == "panic_words.pool"
+    assert "failmode=panic" in cause.sentence
+
+
+def test_where_a_module_is_blamed_no_other_is_looked_for() -> None:
+    cause = cause_of(
+        "VERIFY3(a == b) failed (1 == 2)\nPANIC at widget.c:503:widget_check()\nShowing stack for process 77\n"
+        "CPU: 1 PID: 77 Comm: z_wr_iss Tainted: P           O       6.12.53 #1\nCall Trace:\n"
+        " spl_panic+0xf9/0x110 [spl]\n widget_check+0x8dd/0xf40 [zfs]\n"
+    )
+    assert "the log does not say which" not in cause.sentence

@@ -369,3 +369,16 @@ def test_lock_validator_of_arm_names_kernel_and_task_itself() -> None:
     assert (block.kernel_release, block.tainted) == ("3.5.0-rc5", "GW")
     assert (block.comm, block.pid) == ("widgetd/0", 73)
     assert block.call_trace == ("unwind_backtrace", "__lock_acquire")
+
+
+def test_bug_of_architectures_without_a_trap_for_it() -> None:
+    block = fatal(
+        "widget: BUG: failure at mm/widget.c:99/widget_abort()!\n"
+        "Path: /bin/busybox\n"
+        "CPU: 0 PID: 84 Comm: init Not tainted 5.4.22 \n"
+        "Stack Trace:\n"
+        " widget_abort+0x8a/0x8c\n"
+        " widget_copy+0x10e/0x138\n"
+    )
+    assert (block.kind, block.bug_at) == ("bug_on", "mm/widget.c:99")
+    assert (block.kernel_release, block.call_trace) == ("5.4.22", ("widget_abort", "widget_copy"))

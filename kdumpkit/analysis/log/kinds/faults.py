@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 
+from kdumpkit.analysis.log import xmon
 from kdumpkit.analysis.log.kinds.rule import Role, Rule
 from kdumpkit.analysis.log.model import Severity
 
 _ADDRESS = r"(?P<address>\(null\)|\(ptrval\)|(?:0x)?[0-9a-fA-F]{1,16})\b"
 _HANDLE = (b"nable to handle",)
+_VECTOR = (b": Vector: ",)
 
 #: die() prints "text: code [#count]", whatever the architecture
 DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#(?P<count>\d{1,9})\]")
@@ -108,6 +110,12 @@ RULES: tuple[Rule, ...] = (
         "oops",
         Severity.FATAL,
     ),
+    # powerpc's debugger: where data or code was not to be had, a machine check, anything else
+    Rule(_VECTOR, re.compile(xmon.ENTRY + r"(?:3[08]0|4[08]0)\b"), "paging_request", Severity.FATAL, Role.DIE),
+    Rule(_VECTOR, re.compile(xmon.ENTRY + r"200\b"), "mce", Severity.FATAL, Role.DIE),
+    Rule(_VECTOR, re.compile(xmon.ENTRY + r"[1-9a-f][0-9a-f]{2,3}\b"), "oops", Severity.FATAL, Role.DIE),
+    # asm-generic's BUG(), of architectures without a trap of their own
+    Rule((b"BUG: ",), re.compile(r"BUG: failure at (?P<bug_at>[\w./-]{1,200}:\d+)/\w"), "bug_on", Severity.FATAL),
     # mail programs break the long form of a general protection fault before its code
     Rule((b" [#", b"general protection fault, "), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
 )

@@ -44,6 +44,8 @@ RULES: tuple[Rule, ...] = (
         Severity.FATAL,
         Role.MAYBE,
     ),
+    # until 0.6.4
+    Rule((b"PANIC",), re.compile(r"^SPLError: .{0,400} SPL PANIC"), "zfs_assert", Severity.FATAL),
     Rule(
         (b"VERIFY",),
         re.compile(r"(?:^|\W)VERIFY[03FSUP]{0,3}\(.{1,300}\) failed"),

@@ -54,6 +54,9 @@ RULES: tuple[PanicRule, ...] = (
     _rule(
         r"[Mm]achine [Cc]heck|MCE|Not all CPUs entered broadcast exception|[Mm]achine check from unknown", "mce", "mce"
     ),
+    # ZFS, where a pool's failmode is panic: its disks do not answer
+    _rule(r"^Pool '.{0,256}' has encountered an uncorrectable I/O failure", "other"),
+    _rule(r"^BUG!$", "bug_on", "bug_on"),
     _rule(
         r"[Hh]ardware error|GHES|[Uu]ncorrect(?:ed|able)|EDAC|CPER|PCI-?E?.*(?:[Ee]rror|AER)|PHB|OPAL|DPC",
         "hw_error",
