@@ -12,7 +12,11 @@ from kdumpkit.runbook.step import StageResult, StepReport
 
 #: colours with a contrast of at least 4.5 : 1 on white, and on the dark theme through currentColor borders
 STATUS_COLOUR = {"PASS": "#1a7f37", "WARN": "#9a6700", "FAIL": "#cf222e", "UNKNOWN": "#6639ba", "SKIP": "#57606a"}
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid #d0d7de;padding:.5em;max-height:28em;overflow:auto"
+# the font is named, for the page of nbconvert gives every element its own, and columns would not stand below each other
+_PRE = (
+    "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid #d0d7de;padding:.5em;"
+    "max-height:28em;overflow:auto"
+)
 
 
 def shown(text: str) -> str:

@@ -104,7 +104,7 @@ class PanicTest(Stage):
         words = "far less where free and user pages are left out"
         if measured is not None:
             level = self.session.recall_value("dump_level")
-            bars.append((f"a dump at level {level}, measured, before compression", int(measured)))
+            bars.append((f"measured at level {level}, uncompressed", int(measured)))
             words = f"{size_text(int(measured))} at level {level} before compression, as measured"
         caption = (
             f"Room for the dump of {self.parameters.host}: {size_text(space.free_bytes)} free on {space.target}; "
