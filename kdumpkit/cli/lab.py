@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -56,17 +57,14 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> int:
     """Bring the lab up and run all six stages against it, a real crash among them."""
-    values = read_values(notebooks_dir().parent / "parameters" / "lab.yaml")
+    values = read_values(_parameter_file())
     values["mode"] = mode
     check_parameters(values, "parameters/lab.yaml with --mode")
     lab.install_requirements(_say, flavour=lab.load_flavour(flavour))
     now = lab.up(_say, flavour=flavour)
     if symbols:
         lab.fetch_symbols(lab.kernel_release(flavour), _say)
-    for name, path in (("ssh_config", now.ssh_config), ("console_log", now.console)):
-        # the file names where they are by default; XDG_CACHE_HOME may have put them elsewhere
-        if Path(str(values[name])).expanduser() != path:
-            values[name] = str(path)
+    values.update(_elsewhere(values, now))
     try:
         return execute(check_parameters(values, "parameters/lab.yaml"), resume, as_json)
     finally:
@@ -101,7 +99,9 @@ def status(flavour: Flavour = lab.DEFAULT_FLAVOUR) -> int:
     print(f"flavour:    {now.flavour}{'' if now.image_is_current else ', from an older recipe'}")
     print(f"log in:     ssh -F {_quoted(_short(now.ssh_config))} {now.ssh_destination}")
     print(f"console:    {_short(now.console)}")
-    print("parameters: parameters/lab.yaml")
+    elsewhere = _elsewhere(read_values(_parameter_file()), now)
+    settings = "".join(f" --set {name}={_quoted(path)}" for name, path in elsewhere.items())
+    print(f"parameters: parameters/lab.yaml{settings}")
     return 0
 
 
@@ -117,6 +117,16 @@ def _refuse_other(flavour: str | None) -> None:
     running = lab.status().flavour
     if flavour and running and running != flavour:
         raise UsageError(f"the machine that runs is of the flavour {running}, not {flavour}", "kdumpkit lab status")
+
+
+def _parameter_file() -> Path:
+    return notebooks_dir().parent / "parameters" / "lab.yaml"
+
+
+def _elsewhere(values: Mapping[str, object], now: lab.LabStatus) -> dict[str, str]:
+    # the file names where things are by default; XDG_CACHE_HOME may have put them elsewhere
+    there = {"ssh_config": now.ssh_config, "console_log": now.console}
+    return {name: str(path) for name, path in there.items() if Path(str(values[name])).expanduser() != path}
 
 
 def _option(flavour: str | None) -> str:

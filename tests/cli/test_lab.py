@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +45,24 @@ def test_a_wrong_mode_is_told_before_a_machine_is_built(run_kdumpkit: RunKdumpki
 def test_status_names_the_flavour_it_tells_of(run_kdumpkit: RunKdumpkit) -> None:
     assert run_kdumpkit("lab", "status").stdout == "not running; image of debian not built yet\n"
     assert run_kdumpkit("lab", "status", "--flavour", "el").stdout == "not running; image of el not built yet\n"
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_status_gives_the_parameters_where_the_file_names_another_place(
+    elsewhere: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "a home"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a cache" if elsewhere else home / ".cache"))
+    running = dataclasses.replace(lab.status(), running=True, pid=7, flavour="debian", accelerator="kvm")
+    monkeypatch.setattr(lab, "status", lambda *_: running)
+    lab_commands.status("debian")
+    last = capsys.readouterr().out.splitlines()[-1]
+    said = shlex.split(last)
+    assert said[:2] == ["parameters:", "parameters/lab.yaml"]
+    assert said[2:] == (
+        ["--set", f"ssh_config={running.ssh_config}", "--set", f"console_log={running.console}"] if elsewhere else []
+    )
 
 
 def test_ssh_without_a_machine_tells_how_to_get_that_one(run_kdumpkit: RunKdumpkit) -> None:
