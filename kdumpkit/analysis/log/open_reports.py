@@ -43,6 +43,8 @@ _RULES_BY_LITERAL = tuple(
     for literal in dict.fromkeys(literal.decode() for rule in RULES for literal in rule.literals)
 )
 _ENDS = ("---[ end trace", "Rebooting in ")
+#: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
+_OTHER_STOPS = ": stopping"
 #: kinds that are followed by die(), even where its line is lost
 _DYING = frozenset(
     {"null_deref", "paging_request", "gpf", "bug_on", "divide_error", "external_abort", "stack_overflow", "oops"}
@@ -144,6 +146,7 @@ class OpenReports:
             or builder.gap_lines > (_GAP_LINES if builder.confirmed else _UNSURE_LINES)
             or number - builder.first_line > _REPORT_LINES
             or text.startswith(_ENDS)
+            or text.endswith(_OTHER_STOPS)
         ):
             builder.ended = builder.ended or text.startswith(_ENDS)
             self._close(builder.caller)

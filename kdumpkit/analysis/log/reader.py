@@ -31,8 +31,21 @@ _REGISTERS_LENGTH = 120
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
 _HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
-_BREAKABLE = ("CPU:", "Pid:", "REGS:", "RIP", "Hardware name:", "pc :", "NIP ", "Krnl PSW")
-_BREAKABLE_BEGIN = frozenset(start[:3] for start in _BREAKABLE)
+#: "[<" begins the frames of arm, which name two places
+_BREAKABLE = (
+    "CPU:",
+    "Pid:",
+    "REGS:",
+    "RIP",
+    "Hardware name:",
+    "pc :",
+    "NIP ",
+    "Krnl PSW",
+    "Tainted: ",
+    "Not tainted",
+    "[<",
+)
+_BREAKABLE_BEGIN = frozenset(start[:3] for start in _BREAKABLE) | {"[<c", "[<8", "[<b"}
 #: what begins a line of the kernel's own is no rest of the line before
 _BEGINNINGS = (
     "BUG:",
@@ -55,10 +68,11 @@ _BEGINNINGS = (
     "[<",
 )
 #: until 4.10 the address stood twice in front of its symbol
-_HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$")
+_HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
 _MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
 _RELEASE_MISSING = re.compile(
     r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*$|(?:CPU|Pid): .* \(?\d\S*-$"
+    r"|(?:Not tainted|Tainted: [A-Z ]+)$"
 )
 
 

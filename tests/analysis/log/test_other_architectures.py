@@ -382,3 +382,39 @@ def test_bug_of_architectures_without_a_trap_for_it() -> None:
     )
     assert (block.kind, block.bug_at) == ("bug_on", "mm/widget.c:99")
     assert (block.kernel_release, block.call_trace) == ("5.4.22", ("widget_abort", "widget_copy"))
+
+
+def test_processors_that_panic_stops_are_no_part_of_the_report() -> None:
+    block = fatal(
+        "[    6.000001] Kernel panic - not syncing: corrupted stack end detected inside scheduler\n"
+        "[    6.000002] CPU1: stopping\n"
+        "[    6.000003] CPU: 1 PID: 91 Comm: widgetd Not tainted 5.10.0-rc2 #135\n"
+        "[    6.000004] [<c010c05c>] (unwind_backtrace) from [<c0109ad0>] (show_stack+0x10/0x14)\n"
+    )
+    assert (block.cpu, block.comm, block.pid, block.kernel_release) == (None, None, None, None)
+    assert block.frames == ()
+
+
+def test_mail_program_broke_between_the_two_places_of_an_arm_frame() -> None:
+    for quote in ("", "> "):
+        block = fatal(
+            f"{quote}[  190.000001] BUG: soft lockup - CPU#0 stuck for 61s! [widgetd:2224]\n"
+            f"{quote}[  190.000002] Kernel panic - not syncing: softlockup: hung tasks\n"
+            f"{quote}[  190.000003] [<c0031078>] (unwind_backtrace+0x0/0xe4) from\n"
+            f"{quote}[<c02baf24>] (panic+0x50/0xd0)\n"
+            f"{quote}[  190.000004] [<c02baf24>] (panic+0x50/0xd0) from [<c00729e4>]\n"
+            f"{quote}(softlockup_tick+0x134/0x158)\n"
+            f"{quote}[  190.000005] [<c00729e4>] (softlockup_tick+0x134/0x158) from\n"
+            f"{quote}[<c005612c>] (update_process_times+0x28/0x48)\n"
+        )
+        assert block.call_trace == ("unwind_backtrace", "panic", "softlockup_tick")
+
+
+def test_mail_program_broke_in_front_of_the_release_of_a_hung_task() -> None:
+    block = fatal(
+        "> > [ 7823.000001][   T28] INFO: task widgetd:1872 blocked for more than 491 seconds.\n"
+        "> > [ 7823.000002][   T28]       Tainted: G        W\n"
+        "> > 5.10.0-rc3-next-20201110-00008-gfeedbeef0123 #3\n"
+        "> > [ 7823.000003][   T28] task:widgetd         state:D stack:27120 pid: 1872 ppid:     2 flags:0x00000028\n"
+    )
+    assert (block.kernel_release, block.tainted) == ("5.10.0-rc3-next-20201110-00008-gfeedbeef0123", "GW")
