@@ -42,6 +42,8 @@ FEDORA = make('ID=fedora\nVERSION_ID=41\nPLATFORM_ID="platform:f41"\n')
         ('ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\nPLATFORM_ID="platform:el9"\n', (9, 4)),
         ('ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="8.10"\nPLATFORM_ID="platform:el8"\n', (8, 10)),
         ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="9.3"\nPLATFORM_ID="platform:el9"\n', (9, 3)),
+        # without PLATFORM_ID, and like Fedora by its own words
+        ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="7.9"\n', (7, 9)),
         ('ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="9"\nPLATFORM_ID="platform:el9"\n', (9,)),
         ('ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="7"\n', (7,)),
         ('ID="scientific"\nID_LIKE="rhel centos fedora"\nVERSION_ID="7.9"\n', (7, 9)),

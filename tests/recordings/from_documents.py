@@ -89,8 +89,11 @@ class DocumentedHost(Host):
             if shown.startswith(answer["command"]) or shlex.join(command.argv).startswith(answer["command"]):
                 return answer.get("exit_status", 0), *(answer.get(n, "").encode() for n in ("stdout", "stderr"))
         if "uname" in (program, shown.split()[0]):
-            system = b"" if program == "uname" else (self.root / "etc/os-release").read_bytes()
-            return 0, f"{self.about['uname']}\n".encode() + system, b""
+            release = self.root / "etc/os-release"
+            system = b"" if program == "uname" or not release.is_file() else release.read_bytes()
+            # the script ends with 1 where there is no os-release to be read
+            status = 0 if program == "uname" or release.is_file() else 1
+            return status, f"{self.about['uname']}\n".encode() + system, b""
         if shown.startswith("read ") or program == "head":
             return self._read(command)
         if program == "date":

@@ -65,6 +65,22 @@ def test_a_dump_of_last_week_is_not_the_dump_of_this_test(host: Folder, crashed:
     assert crashed.session.recall_value("dump_path") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dump-incomplete", "was begun and not finished"),
+        ("dmesg.202602020000", "the log was saved and the dump was not"),
+    ],
+)
+def test_what_a_panic_left_half_done_is_no_dump(host: Folder, crashed: PanicTest, name: str, said: str) -> None:
+    """A tool that looks for a new file calls a test good whose dump broke off, or that left the log alone."""
+    host.write(f"/var/crash/202602020000/{name}", b"KDUMP   " + b"x" * 100)
+    found = of(crashed.find_dump(), "panic_test.dump_found")
+    assert found.status is Status.FAIL
+    assert said in found.reason
+    assert crashed.session.recall_value("dump_path") is None
+
+
 def test_a_new_dump_of_another_crash_is_not_the_dump_of_this_test(host: Folder, crashed: PanicTest) -> None:
     """The host may have crashed by itself meanwhile: only the label in the dead kernel's log tells."""
     host.write("/var/crash/202602020000/dump.202602020000", b"KDUMP   " + b"x" * 100)
