@@ -16,13 +16,13 @@ from typing import Any
 from kdumpkit.analysis.crash_document import crash_document
 from kdumpkit.analysis.crash_report import CrashReport, parse_drgn_report
 from kdumpkit.analysis.drgn_report import drgn_report_command
-from kdumpkit.analysis.dump_symbols import DumpSymbols, find_dump_symbols
+from kdumpkit.analysis.dump_symbols import DumpSymbols, find_dump_symbols, require_there
 from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.excerpt import read_excerpt
 from kdumpkit.analysis.sections import SectionTable
 from kdumpkit.checks.finding import Finding, Status, finding_as_json, worst_status
 from kdumpkit.command import CommandResult
-from kdumpkit.errors import HostError, KdumpkitError, UsageError, VmcoreError
+from kdumpkit.errors import HostError, KdumpkitError, VmcoreError
 from kdumpkit.hosts.base import Host, Progress
 from kdumpkit.vmcore.completeness import Completeness, DumpState, completeness_of_unpacked
 from kdumpkit.vmcore.dmesg import dump_log_command, parse_dumped_log
@@ -66,8 +66,7 @@ def analyse_dump(
     Raises UsageError where a named file is not there, NotAVmcore where the file is no dump. Everything else that fails
     is a finding, and the rest is still told.
     """
-    if not vmcore.exists():
-        raise UsageError(f"{vmcore} is not there", f"ls -l {vmcore.parent}")
+    require_there(vmcore)
     with unpacked_dump(vmcore) as (plain, unpacked):
         return _analyse(plain, unpacked, here, vmlinux, debuginfod, say, progress)
 

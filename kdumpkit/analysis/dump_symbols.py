@@ -63,12 +63,12 @@ def find_dump_symbols(
     """The vmlinux that belongs to a dump, and a finding about it.
 
     ``given`` is a file, or the folder of an unpacked package. ``banner`` is the log's ``Linux version`` line or empty.
-    Raises UsageError where what is given is not there; a server that fails is told in the finding.
+    Raises UsageError where what is given is not there or may not be looked at; a server's failure is in the finding.
     """
     info = header.vmcoreinfo
     build_id, release = (None, header.release) if info is None else (info.build_id, header.release)
-    if given is not None and not given.exists():
-        raise UsageError(f"{given} is not there", f"ls -l {given.parent}")
+    if given is not None:
+        require_there(given)
     origin = find_origin(release, banner or _uname_version(header))
     source = None if origin is None else symbols_source(origin, build_id)
     vendor = Vendor.UNKNOWN if origin is None else origin.vendor
@@ -96,6 +96,16 @@ def find_dump_symbols(
         return answer(None, "", Finding(NAME, Status.FAIL, error.message, remedy))
     reason = f"the server gave a vmlinux with the dump's build id {build_id}"
     return answer(kept, "debuginfod", Finding(NAME, Status.PASS, reason))
+
+
+def require_there(path: Path) -> None:
+    """Raises UsageError where there is nothing at a path that somebody named, or where this user may not look."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{path} is not there", f"ls -l {path.parent}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be looked at: {error.strerror}", f"ls -ld {path.parent}") from error
 
 
 def symbols_match(search: SymbolSearch, *, given: bool, remedy: str) -> Finding:

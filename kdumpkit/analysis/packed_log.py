@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +17,33 @@ from kdumpkit.errors import NotAVmcore, UsageError
 def readable_log(path: Path | str) -> Iterator[Path]:
     """The file itself, or a copy that ends here: of what comes from a pipe, or of what is packed as a whole.
 
-    What is packed shows by content, as with dumps. Raises UsageError where the log cannot be read or unpacked, and what
-    :func:`kdumpkit.vmcore.unpack.unpack` raises for a program that is missing or a disk that is full.
+    What is packed shows by content, as with dumps. Raises UsageError where the log cannot be read or unpacked, or is a
+    device, which may have no end, and what :func:`kdumpkit.vmcore.unpack.unpack` raises for a program that is not there
+    or a disk that is full.
     """
+    _refuse_device(path)
     with seekable(path) as file, _unpacked(file) as plain:
         yield plain
+
+
+def _refuse_device(path: Path | str) -> None:
+    # a terminal is somebody who types or pastes, and /dev/null is empty
+    device = Path(path)
+    if str(path) in ("-", os.devnull) or not (device.is_char_device() or device.is_block_device()):
+        return
+    if not _is_terminal(device):
+        raise UsageError(f"The log {path} cannot be read: it is a device.", f"ls -l {shlex.quote(str(path))}")
+
+
+def _is_terminal(device: Path) -> bool:
+    try:
+        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

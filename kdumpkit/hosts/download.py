@@ -38,8 +38,14 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
 
 def check_web_address(url: str) -> str:
     """The address without a slash at its end. Raises UsageError where it is no http or https address."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        # asked for, as a port that is none raises
+        named = parts.hostname if parts.port is None or parts.port else None
+    except ValueError:
+        parts, named = urllib.parse.urlsplit(""), None
+    blank = any(letter.isspace() or not letter.isprintable() for letter in url)
+    if parts.scheme not in ("http", "https") or not named or blank or parts.query or parts.fragment:
         raise UsageError(f"{url} is not the address of a web server", "give one such as http://server:8002")
     return url.rstrip("/")
 

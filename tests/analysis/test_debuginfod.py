@@ -142,7 +142,21 @@ def test_a_server_that_refuses_is_named(tmp_path: Path) -> None:
         download(url, tmp_path / "x", what="it")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "server:8002", "ftp://x/", "http://", "http://x/?a=b", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "server:8002",
+        "ftp://x/",
+        "http://",
+        "http://x/?a=b",
+        "",
+        "http://x:99999",
+        "http://x:no",
+        "http://[x",
+        "http://x/a b",
+    ],
+)
 def test_what_is_no_web_address_is_wrong_use(url: str) -> None:
     with pytest.raises(UsageError):
         check_web_address(url)

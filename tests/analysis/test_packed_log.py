@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,3 +43,23 @@ def test_a_plain_log_is_read_where_it_is(tmp_path: Path) -> None:
     path.write_bytes(PANIC)
     with readable_log(path) as plain:
         assert plain == path
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_without_an_end_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match="it is a device"), readable_log(device):
+        pass
+
+
+def test_what_comes_from_a_terminal_or_from_nowhere_is_read(tmp_path: Path) -> None:
+    with readable_log("/dev/null") as empty:
+        assert empty.read_bytes() == b""
+    ours, theirs = os.openpty()
+    try:
+        # the end twice: the first time what there is so far is taken
+        os.write(ours, b"no crash\n\x04\x04")
+        with readable_log(os.ttyname(theirs)) as typed:
+            assert typed.read_bytes() == b"no crash\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -265,6 +265,15 @@ def test_wrong_use(words: tuple[str, ...], tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("name", ["loop", "x" * 300, "file/below"], ids=["loop", "long", "below-a-file"])
+def test_what_cannot_be_looked_at_is_said_as_json_too(name: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    dump = write_dump(tmp_path / "file")
+    for words in ((tmp_path / name,), (dump, "--vmlinux", tmp_path / name)):
+        status, document = analysed(*words)
+        assert (status, document["error"]["type"]) == (2, "UsageError")
+
+
 def test_the_page_is_self_contained_and_escaped(tmp_path: Path) -> None:
     report = REPORT.replace("widgetd", "</pre><script>alert(1)</script>").replace(
         "nfs: server", f"audit: password={CANARY} <img src=x> nfs: server"
