@@ -107,7 +107,8 @@ def draw_dump_composition(axes: Axes, data: Mapping[str, Any]) -> None:
 
 def _size(size_bytes: int, total: int) -> str:
     share = f", {size_bytes / total:.1%}" if total else ""
-    shown = f"{size_bytes / _GIB:.2f} GiB" if size_bytes >= _GIB else f"{size_bytes / _MIB:.1f} MiB"
+    # the unit changes where it does in the words beside the picture
+    shown = f"{size_bytes / _GIB:.2f} GiB" if size_bytes >= 4 * _GIB else f"{size_bytes / _MIB:.1f} MiB"
     return shown + share
 
 

@@ -128,7 +128,7 @@ def describe_modules(found: LoadedModules) -> tuple[SectionTable, ...]:
     if found.last_unloaded:
         sentence += f" Unloaded last: {found.last_unloaded}."
     with_symbols = sum(module.symbols is not None for module in found.modules)
-    sentence += f" Symbols of {with_symbols} of them were found."
+    sentence += f" Symbols of {with_symbols or 'none'} of them were found."
     if found.other_build:
         sentence += f" Files of another build were left alone: {listed(found.other_build)}."
     return (SectionTable("Modules", sentence, ("module", "version", "taint", "state", "size", "symbols"), rows),)
