@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,7 +20,7 @@ from kdumpkit.cli.crashes import analyse, oops
 from kdumpkit.cli.lab import app as lab_app
 from kdumpkit.cli.progress import findings_text
 from kdumpkit.cli.runs import execute, execute_replay
-from kdumpkit.errors import KdumpkitError, UsageError
+from kdumpkit.errors import KdumpkitError, ParameterError, UsageError
 from kdumpkit.evidence.redact import cleaned
 from kdumpkit.parameters import FIELDS, Parameters, check_parameters, json_schema, read_parameters, read_values
 
@@ -120,7 +121,16 @@ def run(
 ) -> int:
     """Execute the six notebooks for one host and seal their evidence."""
     if replay is not None:
+        if host_file is not None or settings or resume:
+            raise UsageError(
+                "a replay has its host and its parameters from the recording, and begins anew",
+                f"kdumpkit run --replay {shlex.quote(str(replay))}",
+            )
         return execute_replay(replay, output, as_json)
+    if output is not None:
+        raise UsageError(
+            "--output is for --replay; a run's evidence goes where evidence_dir says", "--set evidence_dir=DIR"
+        )
     if host_file is None:
         raise UsageError("no parameter file is named", "kdumpkit run parameters/web01.yaml")
     return execute(_parameters(host_file, settings), resume, as_json)
@@ -160,7 +170,8 @@ def report(evidence: Evidence) -> int:
     folder = check_evidence_dir(evidence)
     verdict = judge(read_transcript(folder), STAGES)
     print(_verdict_lines(verdict))
-    print(f"report: {folder / 'report.html'}")
+    written = folder / "report.html"
+    print(f"report: {written if written.exists() else 'none; kdumpkit run HOST.yaml --resume writes it'}")
     return verdict.exit_status
 
 
@@ -171,10 +182,17 @@ app.command()(oops)
 @params_app.command("check")
 def params_check(host_files: Annotated[list[Path], typer.Argument(metavar="HOST.yaml...")]) -> int:
     """Check parameter files without touching a host."""
+    wrong = False
     for path in host_files:
-        parameters = read_parameters(path)
-        print(f"{path}: good: host {parameters.host}, {parameters.transport}, mode {parameters.mode}")
-    return 0
+        try:
+            parameters = read_parameters(path)
+        except ParameterError as error:
+            # one by one: whoever has many files wants to know of all of them
+            print(f"kdumpkit: {error}", file=sys.stderr)
+            wrong = True
+        else:
+            print(f"{path}: good: host {parameters.host}, {parameters.transport}, mode {parameters.mode}")
+    return ParameterError.exit_status if wrong else 0
 
 
 @params_app.command("schema")

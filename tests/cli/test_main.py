@@ -157,6 +157,10 @@ def test_what_was_not_foreseen_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -
         (("bogus",), 2, "No such command"),
         (("run",), 2, "no parameter file is named"),
         (("run", "--bogus"), 2, "No such option"),
+        (("run", "a.yaml", "--replay", "a"), 2, "from the recording, and begins anew"),
+        (("run", "--replay", "a", "--set", "mode=plan"), 2, "next: kdumpkit run --replay a"),
+        (("run", "--replay", "a b", "--resume"), 2, "next: kdumpkit run --replay 'a b'"),
+        (("run", "a.yaml", "--output", "a"), 2, "--output is for --replay"),
         (("verify",), 2, "Missing argument"),
         (("verify", "nowhere"), 5, "nowhere is not an evidence folder: it holds no transcript.jsonl"),
         (("report", "."), 5, ". is not an evidence folder"),
@@ -193,6 +197,22 @@ def test_the_schema_and_a_check_of_parameters(run_kdumpkit: Any, tmp_path: Path)
         "a.yaml: good: host web01, local, mode check",
         "b.yaml: good: host web02, ssh, mode plan",
     ]
+
+
+def test_each_of_many_parameter_files_is_told_of(run_kdumpkit: Any, tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text("host: web02\n")
+    (tmp_path / "bad.yaml").write_text("hosst: web01\n")
+    done = run_kdumpkit("params", "check", "nowhere.yaml", "bad.yaml", "good.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == "good.yaml: good: host web02, local, mode check\n"
+    assert "nowhere.yaml: there is no such file" in done.stderr
+    assert "bad.yaml: there is no parameter 'hosst'; did you mean 'host'?" in done.stderr
+
+
+def test_a_report_that_is_not_written_is_not_named(run_kdumpkit: Any, evidence: Path) -> None:
+    (evidence / "report.html").unlink()
+    told = run_kdumpkit("report", str(evidence)).stdout
+    assert "report: none; kdumpkit run HOST.yaml --resume writes it" in told
 
 
 def environment(unbuffered: str) -> dict[str, str]:
