@@ -163,9 +163,9 @@ def verify(
 @app.command()
 def report(evidence: Evidence) -> int:
     """Print where a run's report is and how the run ended."""
-    from kdumpkit.evidence.transcript import read_transcript
+    from kdumpkit.evidence.transcript import check_evidence_dir, read_transcript
     from kdumpkit.evidence.verdict import judge
-    from kdumpkit.runbook.session import STAGES, check_evidence_dir
+    from kdumpkit.runbook.session import STAGES
 
     folder = check_evidence_dir(evidence)
     verdict = judge(read_transcript(folder), STAGES)

@@ -291,6 +291,16 @@ def _broken(folder: Path, index: int) -> EvidenceError:
     )
 
 
+def check_evidence_dir(path: Path) -> Path:
+    """``path`` if it is an evidence folder. Raises EvidenceError otherwise."""
+    if not (path / TRANSCRIPT).is_file():
+        raise EvidenceError(
+            f"{path} is not an evidence folder: it holds no {TRANSCRIPT}",
+            "name a folder such as evidence/<host>/<run id>",
+        )
+    return path
+
+
 def write_synced(path: Path, data: bytes) -> None:
     """Write a file so that it is wholly there or not at all, even when the machine dies in between.
 

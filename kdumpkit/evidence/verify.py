@@ -17,7 +17,7 @@ from kdumpkit.command import Command
 from kdumpkit.errors import EvidenceError
 from kdumpkit.evidence.manifest import check_manifest, check_signature
 from kdumpkit.evidence.notebooks import check_notebook
-from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, read_transcript
+from kdumpkit.evidence.transcript import BLOBS, TRANSCRIPT, check_evidence_dir, read_transcript
 from kdumpkit.evidence.verdict import ERROR, INTERRUPTED, RunVerdict, judge, verdict_as_json
 from kdumpkit.hosts.local import LocalHost
 
@@ -40,12 +40,7 @@ def verify(
     Works on a copy, needs no network and no host, and never touches one. Raises EvidenceError at the first
     thing that does not verify.
     """
-    if not (folder / TRANSCRIPT).is_file():
-        raise EvidenceError(
-            f"{folder} is not an evidence folder: it holds no {TRANSCRIPT}",
-            "name a folder such as evidence/<host>/<run id>",
-        )
-    records = read_transcript(folder)
+    records = read_transcript(check_evidence_dir(folder))
     progress(f"chain: {len(records)} records, each naming the one before it")
     check_manifest(folder, stages)
     progress("manifest: every file is as it was sealed")

@@ -24,6 +24,7 @@ from kdumpkit.evidence.transcript import (
     BLOBS,
     TRANSCRIPT,
     Transcript,
+    check_evidence_dir,
     read_transcript,
     write_synced,
 )
@@ -37,7 +38,6 @@ from kdumpkit.runbook.resume import resumed_run_dir
 from kdumpkit.runbook.session import (
     ROLLBACK_STAGES,
     STAGES,
-    check_evidence_dir,
     evidence_root,
     new_run_dir,
     run_dumps_dir,

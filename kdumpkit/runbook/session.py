@@ -18,7 +18,8 @@ from typing import Any
 
 import kdumpkit
 from kdumpkit.command import Command, CommandResult
-from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, UsageError
+from kdumpkit.errors import ParameterError, ReplayDivergence, UsageError
+from kdumpkit.evidence.manifest import MANIFEST
 from kdumpkit.evidence.playback import Playback
 from kdumpkit.evidence.playback_by_cell import STEP, PlaybackByCell, chosen_execution, executions
 from kdumpkit.evidence.redact import redact_text
@@ -51,8 +52,6 @@ ENV_PROGRESS = "KDUMPKIT_PROGRESS"
 ENV_LOGINS = "KDUMPKIT_LOGINS"
 #: pytest sets it for the kernels of nbval too
 ENV_PYTEST = "PYTEST_CURRENT_TEST"
-#: written into a run's folder once it is sealed; no stage is added to a run that has it
-MANIFEST = "manifest.json"
 
 #: told about a wait: words, seconds so far, seconds that it is expected to take
 OnWait = Callable[[str, float, float], None]
@@ -367,13 +366,3 @@ def _redacted(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [_redacted(value) for value in data]
     return data
-
-
-def check_evidence_dir(path: Path) -> Path:
-    """``path`` if it is an evidence folder; EvidenceError otherwise."""
-    if not (path / TRANSCRIPT).is_file():
-        raise EvidenceError(
-            f"{path} is not an evidence folder: it holds no {TRANSCRIPT}",
-            "name a folder such as evidence/<host>/<run id>",
-        )
-    return path

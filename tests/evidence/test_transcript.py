@@ -19,6 +19,7 @@ from kdumpkit.evidence.transcript import (
     INLINE_BYTES,
     TRANSCRIPT,
     Transcript,
+    check_evidence_dir,
     decode_bytes,
     mend_transcript,
     read_transcript,
@@ -28,6 +29,11 @@ from kdumpkit.evidence.transcript import (
 
 def lines_of(folder: Path) -> list[bytes]:
     return (folder / TRANSCRIPT).read_bytes().splitlines()
+
+
+def test_folder_that_is_no_evidence_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="not an evidence folder"):
+        check_evidence_dir(tmp_path)
 
 
 def test_every_line_carries_the_digest_of_the_line_before_it(tmp_path: Path) -> None:

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from kdumpkit.errors import EvidenceError, ParameterError, ReplayDivergence, UsageError
+from kdumpkit.errors import ParameterError, ReplayDivergence, UsageError
+from kdumpkit.evidence.manifest import MANIFEST
 from kdumpkit.evidence.transcript import TRANSCRIPT, Transcript, read_transcript
 from kdumpkit.parameters import Parameters
 from kdumpkit.runbook import session as session_module
 from kdumpkit.runbook.session import (
     ENV_REPLAY,
     ENV_RUN_DIR,
-    MANIFEST,
-    check_evidence_dir,
     choose_run_dir,
     new_run_dir,
     open_session,
@@ -143,11 +142,6 @@ def test_host_file_gives_what_the_cell_leaves_at_its_default(live: Path) -> None
 def test_ssh_config_that_is_not_there_is_a_wrong_parameter(live: Path) -> None:
     with pytest.raises(ParameterError, match="no such file"):
         open_session(STAGE, {"host": "x", "transport": "ssh", "ssh_config": "/nonexistent/config"})
-
-
-def test_folder_that_is_no_evidence_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EvidenceError, match="not an evidence folder"):
-        check_evidence_dir(tmp_path)
 
 
 def test_torn_last_line_is_mended_before_a_stage_goes_on(live: Path) -> None:
