@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import shlex
 import shutil
 import sys
 import tempfile
@@ -91,6 +92,12 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
     stage that has no good end.
     """
     _refuse_without_consent(parameters)
+    if parameters.host_file:
+        # it might name another host than the one whose folder the evidence goes to
+        raise UsageError(
+            f"host_file is {parameters.host_file}, and it is for notebooks that are run by hand; nothing was done",
+            f"name that file itself: kdumpkit run {shlex.quote(parameters.host_file)}",
+        )
     if parameters.run_id and not resume:
         raise UsageError(
             f"run_id names run {parameters.run_id} to go on with, and a new run was asked for; nothing was done",
@@ -238,11 +245,13 @@ def _write_results(run_dir: Path) -> RunOutcome:
 
     records = read_transcript(run_dir)
     verdict = judge(records, STAGES)
-    parameters = next((r.data["parameters"] for r in records if r.kind == "stage"), {}) or {"host": "", "mode": ""}
+    # a run whose first notebook could not open its stage has only its own beginning
+    opened = [r.data["parameters"] for r in records if r.kind == "stage" and r.data["parameters"]]
+    begun = next(iter(opened), None) or next((r.data for r in records if r.kind == "run"), {"host": "", "mode": ""})
     write_synced(run_dir / RESULT, result_bytes(verdict))
     report = write_report(run_dir, STAGES)
     write_manifest(run_dir, STAGES)
-    return RunOutcome(str(parameters["host"]), str(parameters["mode"]), run_dir, verdict, report)
+    return RunOutcome(str(begun["host"]), str(begun["mode"]), run_dir, verdict, report)
 
 
 def _refuse_without_consent(parameters: Parameters) -> None:

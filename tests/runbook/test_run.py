@@ -30,6 +30,7 @@ class Silent:
         ({"mode": "apply", "transport": "ssh", "consent": "  "}, ConsentMissing, "no consent"),
         ({"mode": "apply", "transport": "local", "consent": "web01"}, ConsentMissing, "never rebooted or crashed"),
         ({"signing_key": "/nonexistent/key"}, UsageError, "signing_key"),
+        ({"host_file": "parameters/web02.yaml"}, UsageError, "for notebooks that are run by hand"),
         ({"run_id": "20261123T055828Z"}, UsageError, "a new run was asked for"),
     ],
 )
@@ -61,6 +62,16 @@ def test_record_that_does_not_fit_is_not_replayed_into_a_verdict(tmp_path: Path)
         transcript.append(record.kind, data, started_at=record.started_at, duration_s=record.duration_s)
     with pytest.raises(ReplayDivergence, match="01-prerequisites does not replay"):
         replay_stages(other, tmp_path / "out", Silent())
+
+
+def test_a_run_whose_first_stage_could_not_be_opened_is_told_by_its_beginning(tmp_path: Path) -> None:
+    run_dir = tmp_path / "evidence" / "web01" / "r1"
+    transcript = Transcript(run_dir)
+    transcript.append("run", {"host": "web01", "run_id": "r1", "mode": "check"})
+    transcript.stage, transcript.attempt = "01-prerequisites", 1
+    transcript.append("stage", {"run_id": "r1", "given": {}, "parameters": {}})
+    outcome = seal(run_dir, Parameters(host="web01", evidence_dir=str(tmp_path / "evidence")))
+    assert (outcome.host, outcome.mode) == ("web01", "check")
 
 
 @pytest.mark.parametrize("fetched", [True, False])
