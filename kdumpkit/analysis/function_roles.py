@@ -22,6 +22,7 @@ _REPORTING = _names(
     """
     dump_stack dump_stack_lvl __dump_stack dump_backtrace unwind_backtrace show_stack show_regs __show_regs
     show_trace_log_lvl show_trace sched_show_task dump_stack_print_info spl_dumpstack spl_panic spl_assert vcmn_err
+    spl_debug_dumpstack spl_debug_bug lbug_with_loc
     cmn_err
     panic vpanic nmi_panic panic_print_sys_info check_panic_on_warn crash_kexec __crash_kexec machine_kexec
     crash_setup_regs xen_panic_event notifier_call_chain atomic_notifier_call_chain __atomic_notifier_call_chain
@@ -64,7 +65,7 @@ _REPORTING = _names(
     nmi_raise_cpu_backtrace arch_trigger_all_cpu_backtrace arch_trigger_all_cpu_backtrace_handler
     trigger_single_cpu_backtrace trigger_all_cpu_backtrace
     watchdog watchdog_timer_fn watchdog_overflow_callback watchdog_hardlockup_check watchdog_check_hardlockup_hw
-    is_softlockup watchdog_hardlockup_perf watchdog_fn check_hung_task check_hung_uninterruptible_tasks
+    is_softlockup softlockup_tick watchdog_hardlockup_perf watchdog_fn check_hung_task check_hung_uninterruptible_tasks
     perf_event_nmi_handler intel_pmu_handle_irq amd_pmu_handle_irq handle_pmi_common __perf_event_overflow
     perf_event_overflow intel_pmu_handle_irq_v4 x86_pmu_handle_irq perf_ibs_nmi_handler
     print_circular_bug print_circular_bug_header print_deadlock_bug print_irq_inversion_bug print_usage_bug

@@ -30,7 +30,23 @@ from kdumpkit.analysis.places import (
 
 #: changes where the same log would get another hash than before
 VERSION = 2
-_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|[0-9a-f]*\d[0-9a-f]*)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|[0-9a-f]*\d[0-9a-f]*s?)\b", re.IGNORECASE)
+#: subsystems put their names in front of these from one release on, carriers of a log what they like
+_WORDS_BEGIN = re.compile(r"\b(?:(?:BUG|INFO|WARNING): |(?=Unable to handle |An NMI occurred|Watchdog detected ))")
+#: which task, processor, pool it was
+_NAMES = (
+    (re.compile(r"\bon CPU[ #]?\{? ?\d.*$"), "on CPU"),
+    (re.compile(r"\bpool cpus=\d.*$"), "pool"),
+    (re.compile(r"^Pool '.{1,255}?' has "), "Pool has "),
+    (re.compile(r"\btask .{1,64}:\d{1,10} blocked\b"), "task blocked"),
+    (re.compile(r" \[.{1,64}:\d{1,10}\]$"), ""),
+    (re.compile(r" in process .{1,64}? {1,4}(?=p[a-z]{2}:)"), " in process "),
+    (re.compile(r"(?<=while atomic): .{1,64}/\d{1,10}/.*$"), ""),
+)
+#: where the kernel was built is in front of the file in the packages of some distributions
+_KERNEL_FILE = re.compile(
+    r"/(?:.*/linux[^/]*/)?((?:arch|block|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|security|sound|virt)/.*)"
+)
 _SANITIZER = re.compile(
     r"BUG: (?:KASAN|KASan|KFENCE|KMSAN|KCSAN): (?P<what>[\w -]{1,60}?)"
     r"(?:(?: in|:) (?P<symbol>[A-Za-z_][\w.]{0,200})(?:\+0x[0-9a-f/x]+(?: \[(?P<module>[\w-]+)\])?)?| (?:on|at) |$)"
@@ -65,7 +81,7 @@ class Signature:
     hash: str
     #: the function that the hash is made of; empty where there is none
     frames: tuple[str, ...]
-    #: made without any function: two different defects may have it
+    #: made without a function, or of one that thousands call: two different defects may have it
     weak: bool
 
     def as_json(self) -> dict[str, object]:
@@ -84,9 +100,16 @@ def find_signature(crash: CrashBlock) -> Signature:
     kind, place = _kind_words(crash), _blamed(crash)
     if place is not None:
         title = f"{kind} in {place.symbol}" + (f" [{place.module}]" if place.module else "")
-        return Signature(title, _digest(kind, place.module or "", place.symbol), (place.symbol,), False)
+        return Signature(
+            title, _digest(kind, place.module or "", place.symbol), (place.symbol,), _says_little(crash, place)
+        )
     stand_in = _stand_in(crash)
     return Signature(f"{kind}: {stand_in}" if stand_in else kind, _digest(kind, "", stand_in), (), True)
+
+
+def _says_little(crash: CrashBlock, place: Place) -> bool:
+    """Whether thousands call the function, and the log prints no caller of it."""
+    return is_shared(place.symbol) and crash.kind not in ("sysrq", "hung_task")
 
 
 def _blamed(crash: CrashBlock) -> Place | None:
@@ -150,6 +173,8 @@ def _stand_in(crash: CrashBlock) -> str:
     if crash.bug_at:
         # the line moves with every release, the file hardly ever
         file = crash.bug_at.rpartition(":")[0].rsplit("/./", 1)[-1]
+        built = _KERNEL_FILE.search(file) if file[:1] == "/" else None
+        file = built[1] if built is not None else file
         if crash.kind != "zfs_assert" or "PANIC at" in crash.title:
             return file
         # several assertions stand in one file, and their words are in the title
@@ -158,6 +183,10 @@ def _stand_in(crash: CrashBlock) -> str:
     corrupted = _CORRUPTED_IN.search(words)
     if corrupted is not None:
         return f"stack corrupted in {normalise_symbol(corrupted['symbol'])}"
+    begin = _WORDS_BEGIN.search(words)
+    words = words if begin is None else words[begin.end() :].removesuffix(" ]")
+    for pattern, instead in _NAMES:
+        words = pattern.sub(instead, words)
     return " ".join(_NUMBER.sub("N", words).split())[:120]
 
 

@@ -72,7 +72,7 @@ def _cause(document: Mapping[str, Any]) -> list[str]:
         parts += [_wrapped(f"- {text}", "  ", "    ") for text in cause["would_raise"]]
     signature = document.get("signature")
     if signature:
-        weak = " (no function is known: others may have it too)" if signature["weak"] else ""
+        weak = " (no function of its own is known: others may have it too)" if signature["weak"] else ""
         parts.append("The same crash on another host has this signature")
         parts.append(f"  {signature['hash']}  {cleaned(signature['title'])}{weak}")
     return parts

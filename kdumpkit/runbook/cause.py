@@ -22,7 +22,7 @@ def explain(log: CrashLog, excerpt: Excerpt, report: CrashReport | None) -> tupl
     if cause is None or log.fatal is None:
         return None
     signature = find_signature(log.fatal)
-    weak = ", made without any function, so other defects may have it too" if signature.weak else ""
+    weak = ", made without a function of its own, so other defects may have it too" if signature.weak else ""
     facts = (
         ("confidence", str(cause.confidence)),
         ("where it lies", str(cause.origin)),

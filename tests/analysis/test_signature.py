@@ -215,3 +215,40 @@ def test_two_assertions_of_one_file_differ() -> None:
     assert one.weak
     assert one.hash == again.hash
     assert one.hash != of(text.format("refs", 5, 4044)).hash
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "title"),
+    [
+        (
+            "[ 9.1] watchdog: BUG: soft lockup - CPU#5 stuck for 26s! [widgetd/3:93]\n",
+            "[ 8.1] BUG: soft lockup - CPU#12 stuck for 372s! [gadget:1:7]\n",
+            "soft_lockup: soft lockup - CPU#N stuck for N!",
+        ),
+        (
+            "[ 9.1] INFO: rcu_sched self-detected stall on CPU { 3}  (t=6000 jiffies g=1 c=2 q=3)\n",
+            "[ 9.1] rcu: INFO: rcu_sched self-detected stall on CPU\n",
+            "rcu_stall: rcu_sched self-detected stall on CPU",
+        ),
+        (
+            "[ 9.1] BUG: Bad page state in process widgetd  pfn:02e44\n",
+            "[ 9.1] BUG: Bad page state in process big:gadget  pfn:7f3\n",
+            "warning: Bad page state in process pfn:N",
+        ),
+        (
+            "[ 9.1] WARNING: CPU: 1 PID: 7 at /build/linux-aB1/linux-4.9/kernel/widget.c:265 bad_page+0x9c/0xd0()\n",
+            "[ 9.1] WARNING: CPU: 2 PID: 8 at kernel/widget.c:267 bad_page+0x9a/0xd0()\n",
+            "warning: kernel/widget.c",
+        ),
+    ],
+    ids=["lockup", "stall", "page", "file"],
+)
+def test_words_that_stand_in_name_no_task_processor_or_builder(one: str, other: str, title: str) -> None:
+    assert of(one) == of(other)
+    assert of(one).title == title
+    assert of(one).weak
+
+
+def test_a_function_that_thousands_call_makes_a_weak_signature() -> None:
+    assert of(null(rip="memcpy+0x1d/0x40", trace="")).weak
+    assert not of(null(rip="memcpy+0x1d/0x40")).weak
