@@ -81,6 +81,7 @@ def stack_words(title: str, report: CrashReport, record: int) -> tuple[StepRepor
     where += f" ({inner.source_file}:{inner.line})" if inner is not None and inner.source_file else ""
     sentence = f"{task.command} (pid {task.pid}) was on CPU {task.cpu}{where}, {len(task.frames)} frames deep"
     values["stack"] = sentence
+    values["stack_task"] = {"comm": task.command, "pid": task.pid, "cpu": task.cpu}
     status = Status.PASS if named else Status.FAIL
     step = StepReport(
         title,
