@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from kdumpkit.command import Command
 from kdumpkit.facts.el_machine import ElMachine
+from kdumpkit.facts.kdump_settings import KdumpSettings
+from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.unknown import Unknown
 
 
@@ -45,6 +47,23 @@ class SymbolPackages:
     def name_note(self) -> str:
         """What the name rests on: kernels that others made may not follow it."""
         return f"{self.packages[0]} is guessed from the kernel's release; {self.owner} tells which package that is from"
+
+
+@dataclass(frozen=True)
+class CaptureFacts:
+    """What of a host decides over its capture kernel, and how that is loaded.
+
+    ``release`` and ``machine`` are those of uname. ``settings`` are kdump's own, None where they were not read.
+    ``el_machine`` is what kdumpctl asks the machine, None where the family does not ask or it told nothing.
+    ``packages`` are the installed ones where :attr:`Distribution.capture_by_packages` is set, None where they are not
+    known.
+    """
+
+    release: str
+    machine: str
+    settings: KdumpSettings | None = None
+    el_machine: ElMachine | None = None
+    packages: Packages | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from kdumpkit.command import Command
 from kdumpkit.distributions import capture_inputs
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
+    CaptureFacts,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
@@ -26,12 +27,9 @@ from kdumpkit.distributions.answers import (
 )
 from kdumpkit.distributions.support import Support
 from kdumpkit.errors import UnsupportedHost
-from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.kdump_default import KdumpDefault
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.os_release import OsRelease
-from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 
@@ -196,17 +194,8 @@ class Distribution(ABC):
         return False
 
     @abstractmethod
-    def capture_files(
-        self,
-        release: str,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
-    ) -> CaptureFiles:
-        """The kernel and kdump initramfs for this release, by the settings where they name them.
-
-        ``el_machine`` and ``packages`` are as in :meth:`kexec_load`.
-        """
+    def capture_files(self, host: CaptureFacts) -> CaptureFiles:
+        """The kernel and kdump initramfs of the host's release, by its settings where they name them."""
 
     def capture_inputs(self, release: str) -> tuple[str, ...]:
         """Files and directories that the capture initramfs is built from; () where that is not known."""
@@ -218,23 +207,12 @@ class Distribution(ABC):
 
     @abstractmethod
     def kexec_load(
-        self,
-        *,
-        release: str,
-        machine: str,
-        command_line: KernelCommandLine,
-        root: str | None,
-        signed: bool,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
+        self, host: CaptureFacts, *, command_line: KernelCommandLine, root: str | None, signed: bool
     ) -> KexecLoad:
         """An explicit ``kexec -p`` by the distribution's own rules.
 
         ``root`` is what ``root=`` should say where the running command line has none. ``signed``: Secure Boot or
-        lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``). ``el_machine`` is what the
-        survey's ``el_machine`` told, None where it told nothing. ``packages`` are the installed ones where
-        :attr:`capture_by_packages` is set, None where they are not known.
+        lockdown is on, so the kernel takes only signed images by kexec_file_load (``-s``).
         """
 
     # Dumps

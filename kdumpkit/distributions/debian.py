@@ -13,6 +13,7 @@ from kdumpkit.command import Command, command
 from kdumpkit.distributions import debian_kernels, dump_listing, grub_kernels, kdump_tools_dumps
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
+    CaptureFacts,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
@@ -34,14 +35,11 @@ from kdumpkit.errors import ParameterError, UnsupportedHost
 from kdumpkit.facts import fstab, grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
 from kdumpkit.facts.cpus import PATH as CPUS
-from kdumpkit.facts.el_machine import ElMachine
 from kdumpkit.facts.installed_kernels import version_key
 from kdumpkit.facts.kdump_default import KdumpDefault
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdump_tools import PATH as SETTINGS
 from kdumpkit.facts.kdump_tools import kdump_tools_settings_from
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
-from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 PACKAGED_DROP_IN = "/etc/default/grub.d/kdump-tools.cfg"
@@ -292,30 +290,14 @@ class Debian(Distribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_kdump_tools(files.get(SETTINGS), wanted)
 
-    def capture_files(
-        self,
-        release: str,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
-    ) -> CaptureFiles:
-        self._check_release(release)
-        return capture_files(release, settings)
+    def capture_files(self, host: CaptureFacts) -> CaptureFiles:
+        self._check_release(host.release)
+        return capture_files(host.release, host.settings)
 
     def kexec_load(
-        self,
-        *,
-        release: str,
-        machine: str,
-        command_line: KernelCommandLine,
-        root: str | None,
-        signed: bool,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
+        self, host: CaptureFacts, *, command_line: KernelCommandLine, root: str | None, signed: bool
     ) -> KexecLoad:
-        files = self.capture_files(release, settings)
-        return kexec_load(self.name, files, release, machine, command_line, root, signed, settings)
+        return kexec_load(self.name, self.capture_files(host), host, command_line, root, signed)
 
     # Dumps
 

@@ -12,10 +12,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
+from kdumpkit.distributions.answers import CaptureFacts, CaptureFiles, KexecLoad
 from kdumpkit.errors import ParameterError
 from kdumpkit.facts.el_machine import ElMachine
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 
 #: words that kdumpctl takes out whatever the settings say (prepare_cmdline()): the initramfs itself carries the target
@@ -76,19 +75,14 @@ def append_list(version: tuple[int, ...], machine: str) -> str:
     return f"{_APPEND.get(machine, _APPEND[''])} {common}"
 
 
-def el_capture_files(
-    release: str,
-    settings: KdumpSettings | None,
-    build: Command,
-    el_machine: ElMachine | None = None,
-    kdump_utils: tuple[int, ...] | None = None,
-) -> CaptureFiles:
-    """The files for this release: the kernel of the running one unless the settings name another.
+def el_capture_files(host: CaptureFacts, build: Command, kdump_utils: tuple[int, ...] | None = None) -> CaptureFiles:
+    """The files for the host's release: the kernel of the running one unless the settings name another.
 
     The settings name an initramfs in /var/lib/kdump where /boot is read-only. A unified kernel image, which
-    ``el_machine`` tells of, is loaded as it is; its kdump initramfs lies in /boot as well, and with the version of
+    its ``el_machine`` tells of, is loaded as it is; its kdump initramfs lies in /boot as well, and with the version of
     ``kdump_utils`` that is in prepare_kdump_bootinfo() of 1.0.61, or a later one, in /var/lib/kdump.
     """
+    release, settings, el_machine = host.release, host.settings, host.el_machine
     directory, kernel = "/boot", settings.kernel if settings and settings.kernel else f"/boot/vmlinuz-{release}"
     if el_machine is not None and el_machine.unified and el_machine.image and not (settings and settings.kernel):
         kernel = el_machine.image
@@ -101,19 +95,17 @@ def el_capture_files(
 def el_kexec_load(
     files: CaptureFiles,
     version: tuple[int, ...],
-    machine: str,
+    host: CaptureFacts,
     command_line: KernelCommandLine,
     root: str | None,
     signed: bool,
-    settings: KdumpSettings | None,
-    el_machine: ElMachine | None = None,
     kdump_utils: tuple[int, ...] | None = None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdumpctl would make. See ``Distribution.kexec_load``.
 
-    ``el_machine``: what kdumpctl asks the machine. None leaves out what depends on it: disable_cpu_apicid=, which
-    matters only where the capture kernel starts other processors (with nr_cpus=1 it does not), and the words that keep
-    a watchdog from a panic of its own. ``kdump_utils`` is the version of that package, None where it is not known.
+    Without the host's ``el_machine`` is left out what depends on it: disable_cpu_apicid=, which matters only where the
+    capture kernel starts other processors (with nr_cpus=1 it does not), and the words that keep a watchdog from a panic
+    of its own. ``kdump_utils`` is the version of that package, None where it is not known.
     """
     reasons = [
         "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
@@ -123,11 +115,9 @@ def el_kexec_load(
     ]
     if root is not None:
         reasons.append(f"root={root} is left out for that reason; an initramfs without kdump in it would need it")
-    gpt_auto_off = _gpt_auto_is_off(version, el_machine, kdump_utils)
-    line, removed, added = _capture_command_line(
-        version, machine, command_line, settings, reasons, el_machine, gpt_auto_off
-    )
-    arguments = _arguments(version, machine, signed, settings, reasons)
+    gpt_auto_off = _gpt_auto_is_off(version, host.el_machine, kdump_utils)
+    line, removed, added = _capture_command_line(version, host, command_line, reasons, gpt_auto_off)
+    arguments = _arguments(version, host, signed, reasons)
     file_load = "-s" in arguments or "--kexec-file-syscall" in arguments
     unload = command("kexec", *(["-s"] if file_load else []), "-p", "-u", timeout_s=60, as_root=True)
     argv = ("kexec", *arguments, "-p", f"--command-line={line}", f"--initrd={files.initramfs}", files.kernel)
@@ -135,12 +125,11 @@ def el_kexec_load(
     return KexecLoad(load, unload, files.kernel, files.initramfs, line, removed, added, file_load, tuple(reasons))
 
 
-def _arguments(
-    version: tuple[int, ...], machine: str, signed: bool, settings: KdumpSettings | None, reasons: list[str]
-) -> list[str]:
+def _arguments(version: tuple[int, ...], host: CaptureFacts, signed: bool, reasons: list[str]) -> list[str]:
+    settings = host.settings
     given = settings.kexec_arguments if settings else None
     if given is None:
-        by_default = not (version and version[0] <= 7) and machine in _FILE_LOAD
+        by_default = not (version and version[0] <= 7) and host.machine in _FILE_LOAD
         given = "-s" if by_default else ""
         if by_default:
             reasons.append("-s: the default of this release: the kernel reads and checks the files itself")
@@ -158,14 +147,13 @@ def _arguments(
 
 def _capture_command_line(
     version: tuple[int, ...],
-    machine: str,
+    host: CaptureFacts,
     command_line: KernelCommandLine,
-    settings: KdumpSettings | None,
     reasons: list[str],
-    el_machine: ElMachine | None,
     gpt_auto_off: bool,
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     # the line, the words that were left out of the one it starts from, and those that were added
+    machine, settings, el_machine = host.machine, host.settings, host.el_machine
     remove, append = (settings.command_line_remove, settings.command_line_append) if settings else (None, None)
     names = {*ALWAYS_REMOVED, *(remove_list(version, machine) if remove is None else remove).split()}
     added = (append_list(version, machine) if append is None else append).split()

@@ -17,6 +17,7 @@ from kdumpkit.command import Command, command
 from kdumpkit.distributions import dump_listing, el_kernels, el_packages, el_symbols
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
+    CaptureFacts,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
@@ -36,9 +37,8 @@ from kdumpkit.distributions.kdump_conf_settings import edit_kdump_conf
 from kdumpkit.distributions.rpm_kernels import RpmDistribution
 from kdumpkit.distributions.support import CHECKS_ONLY, Proof, Support
 from kdumpkit.facts import el_boot_loader, kdump_conf, sysconfig_kdump_el
-from kdumpkit.facts.el_machine import ElMachine, read_el_machine
+from kdumpkit.facts.el_machine import read_el_machine
 from kdumpkit.facts.grub import DEFAULTS
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
 from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.rpm_packages import read_rpm_packages
@@ -253,25 +253,13 @@ class EnterpriseLinux(RpmDistribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_kdump_conf(files.get(kdump_conf.PATH), wanted)
 
-    def capture_files(
-        self,
-        release: str,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
-    ) -> CaptureFiles:
-        return el_capture_files(release, settings, self._build(release), el_machine, self._kdump_utils(packages))
+    def capture_files(self, host: CaptureFacts) -> CaptureFiles:
+        return el_capture_files(host, self._build(host.release), _kdump_utils(host.packages))
 
     @property
     def capture_by_packages(self) -> bool:
         # before, kexec-tools has kdumpctl in it, and a release has one way of its own
         return self._major > 9
-
-    def _kdump_utils(self, packages: Packages | None) -> tuple[int, ...] | None:
-        # its version; None where it is not known
-        found = [one.version for one in packages.packages if one.name == "kdump-utils"] if packages else []
-        numbers = re.match(r"([0-9]+)\.([0-9]+)\.([0-9]+)", found[0] or "") if found else None
-        return tuple(map(int, numbers.groups())) if numbers else None
 
     def _build(self, release: str) -> Command:
         el_packages.kernel_names(release)
@@ -280,20 +268,10 @@ class EnterpriseLinux(RpmDistribution):
         return command(*(old if self._major <= 7 else ("kdumpctl", "rebuild")), timeout_s=900, as_root=True)
 
     def kexec_load(
-        self,
-        *,
-        release: str,
-        machine: str,
-        command_line: KernelCommandLine,
-        root: str | None,
-        signed: bool,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
+        self, host: CaptureFacts, *, command_line: KernelCommandLine, root: str | None, signed: bool
     ) -> KexecLoad:
-        utils = self._kdump_utils(packages)
-        files = el_capture_files(release, settings, self._build(release), el_machine, utils)
-        return el_kexec_load(files, self.el_version, machine, command_line, root, signed, settings, el_machine, utils)
+        files, utils = self.capture_files(host), _kdump_utils(host.packages)
+        return el_kexec_load(files, self.el_version, host, command_line, root, signed, utils)
 
     # Dumps
 
@@ -302,3 +280,10 @@ class EnterpriseLinux(RpmDistribution):
 
     def parse_dump_listing(self, listing: bytes, directory: str) -> tuple[DumpCandidate, ...]:
         return parse_el_listing(listing, directory)
+
+
+def _kdump_utils(packages: Packages | None) -> tuple[int, ...] | None:
+    # its version; None where it is not known
+    found = [one.version for one in packages.packages if one.name == "kdump-utils"] if packages else []
+    numbers = re.match(r"([0-9]+)\.([0-9]+)\.([0-9]+)", found[0] or "") if found else None
+    return tuple(map(int, numbers.groups())) if numbers else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
+from kdumpkit.distributions.answers import CaptureFacts, CaptureFiles, KexecLoad
 from kdumpkit.errors import GateClosed, ParameterError
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
@@ -42,14 +42,13 @@ def capture_files(release: str, settings: KdumpSettings | None) -> CaptureFiles:
 def kexec_load(
     host: str,
     files: CaptureFiles,
-    release: str,
-    machine: str,
+    facts: CaptureFacts,
     command_line: KernelCommandLine,
     root: str | None,
     signed: bool,
-    settings: KdumpSettings | None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that kdump-config would make. See ``Distribution.kexec_load``."""
+    release, machine, settings = facts.release, facts.machine, facts.settings
     kernel = files.kernel
     if machine == "ppc64le" and kernel == f"/boot/vmlinuz-{release}":
         # the only one of these machines whose kernel is an ELF file

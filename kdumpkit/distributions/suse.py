@@ -14,6 +14,7 @@ from kdumpkit.command import Command, command
 from kdumpkit.distributions import suse_dumps, suse_kernels
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
+    CaptureFacts,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
@@ -32,11 +33,8 @@ from kdumpkit.distributions.suse_crashkernel import recommend_suse
 from kdumpkit.distributions.suse_kexec import capture_files, kexec_load
 from kdumpkit.distributions.suse_settings import edit_sysconfig_kdump
 from kdumpkit.errors import ParameterError, UnsupportedHost
-from kdumpkit.facts.el_machine import ElMachine
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kdumptool import calibrate_command
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
-from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.rpm_packages import read_rpm_packages
 from kdumpkit.facts.rpm_versions import rpm_version_key
 from kdumpkit.facts.survey import SurveyRequest
@@ -227,37 +225,21 @@ class Suse(RpmDistribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         return edit_sysconfig_kdump(files.get(SETTINGS), wanted)
 
-    def capture_files(
-        self,
-        release: str,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
-    ) -> CaptureFiles:
-        suse_kernels.flavour_of(release)
+    def capture_files(self, host: CaptureFacts) -> CaptureFiles:
+        suse_kernels.flavour_of(host.release)
         # kdump 0.9 came with 15 SP1
-        return capture_files(release, in_boot=self.version < (15, 1))
+        return capture_files(host.release, in_boot=self.version < (15, 1))
 
     def kexec_load(
-        self,
-        *,
-        release: str,
-        machine: str,
-        command_line: KernelCommandLine,
-        root: str | None,
-        signed: bool,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
+        self, host: CaptureFacts, *, command_line: KernelCommandLine, root: str | None, signed: bool
     ) -> KexecLoad:
         return kexec_load(
-            self.capture_files(release, settings),
-            machine,
+            self.capture_files(host),
+            host,
             command_line,
             signed=signed,
             # kexec-tools 2.0.19 and later
             tries_both=self.version >= (15, 1),
-            settings=settings,
         )
 
     # Dumps

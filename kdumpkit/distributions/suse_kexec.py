@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 
 from kdumpkit.command import Command, command
-from kdumpkit.distributions.answers import CaptureFiles, KexecLoad
+from kdumpkit.distributions.answers import CaptureFacts, CaptureFiles, KexecLoad
 from kdumpkit.errors import ParameterError
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
@@ -52,12 +52,11 @@ def capture_files(release: str, *, in_boot: bool) -> CaptureFiles:
 
 def kexec_load(
     files: CaptureFiles,
-    machine: str,
+    host: CaptureFacts,
     command_line: KernelCommandLine,
     *,
     signed: bool,
     tries_both: bool,
-    settings: KdumpSettings | None,
 ) -> KexecLoad:
     """``kexec -p`` with the command line that load.sh would make. See ``Distribution.kexec_load``.
 
@@ -67,6 +66,7 @@ def kexec_load(
         "-p: kept in the reserved memory and started by a panic; -l would be for the next reboot",
         f"{files.initramfs}: the kdump initramfs saves the dump; that for booting would start the whole system",
     ]
+    machine, settings = host.machine, host.settings
     line, removed, added = _capture_command_line(machine, command_line, settings, reasons)
     argv = ["kexec", "-p", files.kernel, f"--append={line}", f"--initrd={files.initramfs}"]
     if settings and settings.kexec_arguments:

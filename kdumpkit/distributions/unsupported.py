@@ -8,6 +8,7 @@ from typing import NoReturn
 from kdumpkit.command import Command
 from kdumpkit.distributions.answers import (
     BootLoaderEdit,
+    CaptureFacts,
     CaptureFiles,
     CrashkernelRecommendation,
     DumpCandidate,
@@ -23,10 +24,7 @@ from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import UnsupportedHost
 from kdumpkit.facts import grub, grub_cfg
 from kdumpkit.facts.boot_loader import grub_boot_loader_from
-from kdumpkit.facts.el_machine import ElMachine
-from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine
-from kdumpkit.facts.packages import Packages
 from kdumpkit.facts.survey import SurveyRequest
 
 #: what the kit can still do on such a host
@@ -99,26 +97,11 @@ class Unsupported(Distribution):
     def edit_settings(self, files: Mapping[str, bytes], wanted: SettingsWanted) -> tuple[FileEdit, ...]:
         self.refuse("where kdump is switched on")
 
-    def capture_files(
-        self,
-        release: str,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
-    ) -> CaptureFiles:
+    def capture_files(self, host: CaptureFacts) -> CaptureFiles:
         self.refuse("where the kdump initramfs is")
 
     def kexec_load(
-        self,
-        *,
-        release: str,
-        machine: str,
-        command_line: KernelCommandLine,
-        root: str | None,
-        signed: bool,
-        settings: KdumpSettings | None = None,
-        el_machine: ElMachine | None = None,
-        packages: Packages | None = None,
+        self, host: CaptureFacts, *, command_line: KernelCommandLine, root: str | None, signed: bool
     ) -> KexecLoad:
         self.refuse("which command line its capture kernel needs")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kdumpkit.checks.finding import Finding
 from kdumpkit.checks.fingerprint import check_same_machine
+from kdumpkit.distributions.answers import CaptureFacts
 from kdumpkit.facts.fingerprint import (
     Fingerprint,
     fingerprint_from_json,
@@ -19,7 +20,7 @@ def read_fingerprint(stage: Stage) -> Fingerprint:
     """The host as it is now. Raises UnsupportedHost where the kit does not know what its capture kernel is."""
     survey, distribution = stage.survey, stage.distribution
     settings = None if isinstance(survey.settings, Unknown) else survey.settings
-    files = distribution.capture_files(stage.uname.release, settings)
+    files = distribution.capture_files(CaptureFacts(stage.uname.release, stage.uname.machine, settings))
     # the file that decides is named also where there are no settings yet: it may come
     paths = settings.paths if settings is not None else (distribution.kdump_service().settings_path,)
     digests = read_file_digests(stage.target, (files.kernel, files.initramfs, *paths))

@@ -31,7 +31,7 @@ from kdumpkit.facts.systemd_unit import SystemdUnit
 from kdumpkit.facts.text import size_text
 from kdumpkit.facts.unknown import Unknown
 from kdumpkit.hosts.files import Absent, FileContent, read_files
-from kdumpkit.runbook.capture_files import el_machine_of, packages_of, read_capture_files
+from kdumpkit.runbook.capture_files import capture_facts, read_capture_files
 from kdumpkit.runbook.clock import utc
 from kdumpkit.runbook.rollback import ChangingStage
 from kdumpkit.runbook.stage import step
@@ -265,16 +265,12 @@ class KexecLoad(ChangingStage):
 
     def _kexec_load(self) -> KexecLoadAnswer:
         survey = self.survey
-        root, settings = survey.root_device, survey.settings
+        root = survey.root_device
         return self.distribution.kexec_load(
-            release=self.uname.release,
-            machine=self.uname.machine,
+            capture_facts(self),
             command_line=self.known(survey.command_line),
             root=None if isinstance(root, Unknown) else root.kernel_root,
             signed=check_load_allowed(survey.kexec_crash, survey.firmware).status is Status.WARN,
-            settings=None if isinstance(settings, Unknown) else settings,
-            el_machine=el_machine_of(self),
-            packages=packages_of(self),
         )
 
     def _exists(self, path: str) -> bool:

@@ -13,7 +13,7 @@ from kdumpkit.actions.kexec_load import plan_kexec_load
 from kdumpkit.actions.packages import missing_packages, plan_install
 from kdumpkit.actions.plan import CommandChange, FileChange, Plan
 from kdumpkit.distributions import distribution_for
-from kdumpkit.distributions.answers import SettingsWanted
+from kdumpkit.distributions.answers import CaptureFacts, SettingsWanted
 from kdumpkit.errors import GateClosed, NotVerified, UnsupportedHost
 from kdumpkit.facts.boot_loader import BootLoader, grub_boot_loader_from
 from kdumpkit.facts.kernel_command_line import parse_kernel_command_line
@@ -224,8 +224,9 @@ def test_stopping(active: str, loaded: bool, expected: str | None) -> None:
 
 def test_kexec_by_hand_builds_a_missing_initramfs_first() -> None:
     line = parse_kernel_command_line(b"root=/dev/vda1 ro crashkernel=256M\n")
-    load = DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=line, root=None, signed=False)
-    files = DEBIAN.capture_files(RELEASE)
+    host = CaptureFacts(RELEASE, "x86_64")
+    load = DEBIAN.kexec_load(host, command_line=line, root=None, signed=False)
+    files = DEBIAN.capture_files(host)
     plan = plan_kexec_load(load, loaded=False, files=files, initramfs_exists=True)
     assert commands(plan) == [load.command.shown()]
     assert undos(plan) == ["kexec -p -u"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.distributions import distribution_for
-from kdumpkit.distributions.answers import FileEdit, SettingsWanted, SizingFacts
+from kdumpkit.distributions.answers import CaptureFacts, FileEdit, SettingsWanted, SizingFacts
 from kdumpkit.distributions.base import Distribution
 from kdumpkit.errors import GateClosed, ParameterError, UnsupportedHost
 from kdumpkit.facts.kdump_settings import KdumpSettings
@@ -240,7 +240,7 @@ LINE = parse_kernel_command_line(
 
 
 def test_kexec_by_debians_own_rules() -> None:
-    found = DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=LINE, root=None, signed=False)
+    found = DEBIAN.kexec_load(CaptureFacts(RELEASE, "x86_64"), command_line=LINE, root=None, signed=False)
     # what kdump_load() of kdump-config 1:1.8.1 makes of the same command line
     assert found.command.argv == (
         "kexec",
@@ -259,7 +259,7 @@ def test_kexec_by_debians_own_rules() -> None:
 
 
 def test_secure_boot_and_lockdown_use_signed_images_both_ways() -> None:
-    found = DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=LINE, root=None, signed=True)
+    found = DEBIAN.kexec_load(CaptureFacts(RELEASE, "x86_64"), command_line=LINE, root=None, signed=True)
     assert found.command.argv[:3] == ("kexec", "-p", "-s")
     assert found.unload.argv == ("kexec", "-s", "-p", "-u")
     assert any(reason.startswith("-s") for reason in found.reasons)
@@ -273,7 +273,7 @@ def test_secure_boot_and_lockdown_use_signed_images_both_ways() -> None:
     ],
 )
 def test_other_machines(machine: str, kernel: str, added: str) -> None:
-    found = DEBIAN.kexec_load(release=RELEASE, machine=machine, command_line=LINE, root=None, signed=False)
+    found = DEBIAN.kexec_load(CaptureFacts(RELEASE, machine), command_line=LINE, root=None, signed=False)
     assert found.kernel == kernel
     assert found.added[-1] == added
     assert ("--args-linux" in found.command.argv) == (machine == "ppc64le")
@@ -281,23 +281,22 @@ def test_other_machines(machine: str, kernel: str, added: str) -> None:
 
 def test_settings_of_the_host_decide() -> None:
     own = settings(KDUMP_CMDLINE_APPEND="maxcpus=1 single", KDUMP_KEXEC_ARGS="--elf64-core-headers")
-    found = DEBIAN.kexec_load(
-        release=RELEASE, machine="x86_64", command_line=LINE, root=None, signed=False, settings=own
-    )
+    found = DEBIAN.kexec_load(CaptureFacts(RELEASE, "x86_64", own), command_line=LINE, root=None, signed=False)
     assert found.capture_command_line.endswith(" quiet maxcpus=1 single")
     assert "--elf64-core-headers" in found.command.argv
     whole = settings(KDUMP_CMDLINE="root=/dev/vda1 ro")
-    found = DEBIAN.kexec_load(
-        release=RELEASE, machine="x86_64", command_line=LINE, root=None, signed=False, settings=whole
-    )
+    found = DEBIAN.kexec_load(CaptureFacts(RELEASE, "x86_64", whole), command_line=LINE, root=None, signed=False)
     assert found.capture_command_line.startswith("root=/dev/vda1 ro reset_devices ")
     assert found.removed == ()
 
 
 def test_the_shipped_links_are_resolved_to_this_release_and_other_paths_are_kept() -> None:
-    assert DEBIAN.capture_files(RELEASE, settings()).initramfs == f"/var/lib/kdump/initrd.img-{RELEASE}"
+    assert (
+        DEBIAN.capture_files(CaptureFacts(RELEASE, "x86_64", settings())).initramfs
+        == f"/var/lib/kdump/initrd.img-{RELEASE}"
+    )
     own = settings(KDUMP_KERNEL="/srv/vmlinuz", KDUMP_INITRD="/srv/initrd")
-    files = DEBIAN.capture_files(RELEASE, own)
+    files = DEBIAN.capture_files(CaptureFacts(RELEASE, "x86_64", own))
     assert (files.kernel, files.initramfs) == ("/srv/vmlinuz", "/srv/initrd")
     assert files.build.argv == ("kdump-config", "symlinks", RELEASE)
 
@@ -305,12 +304,12 @@ def test_the_shipped_links_are_resolved_to_this_release_and_other_paths_are_kept
 def test_root_is_added_where_the_running_line_has_none() -> None:
     bare = parse_kernel_command_line(b"console=ttyS0 -- single\n")
     found = DEBIAN.kexec_load(
-        release=RELEASE, machine="x86_64", command_line=bare, root="/dev/mapper/vg-root", signed=False
+        CaptureFacts(RELEASE, "x86_64"), command_line=bare, root="/dev/mapper/vg-root", signed=False
     )
     assert found.capture_command_line.startswith("console=ttyS0 root=/dev/mapper/vg-root reset_devices")
     assert found.capture_command_line.endswith(" -- single")
     with pytest.raises(GateClosed, match="root="):
-        DEBIAN.kexec_load(release=RELEASE, machine="x86_64", command_line=bare, root=None, signed=False)
+        DEBIAN.kexec_load(CaptureFacts(RELEASE, "x86_64"), command_line=bare, root=None, signed=False)
 
 
 def test_a_host_that_boots_by_zipl_is_told_its_own_way() -> None:

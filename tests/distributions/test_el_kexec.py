@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdumpkit.command import command
-from kdumpkit.distributions.answers import KexecLoad
+from kdumpkit.distributions.answers import CaptureFacts, KexecLoad
 from kdumpkit.distributions.el_kexec import (
     ALWAYS_REMOVED,
     append_list,
@@ -43,9 +43,10 @@ def load(
     told: ElMachine | None = None,
     utils: tuple[int, ...] | None = None,
 ) -> KexecLoad:
-    files = el_capture_files(RELEASE, given, BUILD, told, utils)
+    host = CaptureFacts(RELEASE, machine, given, told)
+    files = el_capture_files(host, BUILD, utils)
     parsed = parse_kernel_command_line(line)
-    return el_kexec_load(files, version, machine, parsed, "/dev/mapper/rhel-root", signed, given, told, utils)
+    return el_kexec_load(files, version, host, parsed, "/dev/mapper/rhel-root", signed, utils)
 
 
 def test_the_command_on_el_9_with_root_on_lvm() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kdumpkit.distributions import distribution_for
-from kdumpkit.distributions.answers import SettingsWanted, SizingFacts
+from kdumpkit.distributions.answers import CaptureFacts, SettingsWanted, SizingFacts
 from kdumpkit.distributions.el_packages import is_kernel, kernel_names
 from kdumpkit.distributions.enterprise_linux import EnterpriseLinux
 from kdumpkit.errors import GateClosed, ParameterError
@@ -255,8 +255,8 @@ def test_symbols_by_who_made_the_kernel() -> None:
 def test_the_service_and_what_builds_the_initramfs() -> None:
     service = RHEL_9.kdump_service()
     assert (service.unit, service.settings_path) == ("kdump.service", "/etc/kdump.conf")
-    assert RHEL_9.capture_files(KERNEL_9).build.argv == ("kdumpctl", "rebuild")
-    seven = CENTOS_7.capture_files(KERNEL_7).build.argv
+    assert RHEL_9.capture_files(CaptureFacts(KERNEL_9, "x86_64")).build.argv == ("kdumpctl", "rebuild")
+    seven = CENTOS_7.capture_files(CaptureFacts(KERNEL_7, "x86_64")).build.argv
     assert seven == ("mkdumprd", "-f", f"/boot/initramfs-{KERNEL_7}kdump.img", KERNEL_7)
 
 
@@ -269,8 +269,7 @@ def test_auto_stands_for_ranges_where_the_kernel_knows_it() -> None:
 
 def test_an_explicit_load_goes_by_the_familys_rules() -> None:
     found = CENTOS_7.kexec_load(
-        release=KERNEL_7,
-        machine="x86_64",
+        CaptureFacts(KERNEL_7, "x86_64"),
         command_line=parse_kernel_command_line(
             b"root=/dev/mapper/centos-root ro rd.lvm.lv=centos/root crashkernel=256M\n"
         ),

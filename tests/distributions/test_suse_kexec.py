@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdumpkit.distributions import distribution_for
-from kdumpkit.distributions.answers import KexecLoad
+from kdumpkit.distributions.answers import CaptureFacts, KexecLoad
 from kdumpkit.errors import ParameterError
 from kdumpkit.facts.kdump_settings import KdumpSettings
 from kdumpkit.facts.kernel_command_line import KernelCommandLine, parse_kernel_command_line
@@ -34,9 +34,7 @@ def load(
     given: KdumpSettings | None = None,
 ) -> KexecLoad:
     suse = distribution_for(OsRelease("sles", (), version, None))
-    return suse.kexec_load(
-        release=RELEASE, machine=machine, command_line=line, root=None, signed=signed, settings=given
-    )
+    return suse.kexec_load(CaptureFacts(RELEASE, machine, given), command_line=line, root=None, signed=signed)
 
 
 def test_kexec_by_suses_own_rules() -> None:
@@ -72,9 +70,9 @@ def test_an_older_release_loads_from_boot_and_knows_one_way() -> None:
     found = load("12.5")
     assert (found.kernel, found.initramfs) == (f"/boot/vmlinuz-{RELEASE}", f"/boot/initrd-{RELEASE}-kdump")
     assert "-a" not in found.command.argv
-    files = distribution_for(OsRelease("sles", (), "12.5", None)).capture_files(RELEASE)
+    files = distribution_for(OsRelease("sles", (), "12.5", None)).capture_files(CaptureFacts(RELEASE, "x86_64"))
     assert files.build.argv == ("mkdumprd", "-K", RELEASE)
-    new = distribution_for(OsRelease("sles", (), "15.5", None)).capture_files(RELEASE)
+    new = distribution_for(OsRelease("sles", (), "15.5", None)).capture_files(CaptureFacts(RELEASE, "x86_64"))
     assert (new.kernel_link, new.build.argv) == ("/var/lib/kdump/kernel", ("mkdumprd",))
 
 
