@@ -29,7 +29,7 @@ def conclusion(session: Session) -> str | None:
 
 
 def _basis(crash: Mapping[str, Any], stack_task: Mapping[str, Any] | None) -> str:
-    # what the sentence rests on; the stack with symbols is always that of the task that called panic()
+    # what the sentence rests on; the stack with symbols is always that of the task on the processor that panicked
     if stack_task is None:
         return "read from the dump's log alone"
     known = [name for name in ("comm", "pid", "cpu") if crash[name] is not None]
@@ -37,7 +37,8 @@ def _basis(crash: Mapping[str, Any], stack_task: Mapping[str, Any] | None) -> st
         return f"the log names no task, and the stack with symbols is that of {_task(stack_task)}"
     if all(crash[name] == stack_task[name] for name in known):
         return "the dump's log and its stack with symbols agree"
-    return f"read from the dump's log; the stack with symbols is that of {_task(stack_task)}, which called panic"
+    other = f"the stack with symbols is that of {_task(stack_task)}, which ran where the kernel panicked"
+    return f"read from the dump's log; {other}"
 
 
 def _task(task: Mapping[str, Any]) -> str:

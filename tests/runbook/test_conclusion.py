@@ -39,7 +39,7 @@ def concluded(**values: Any) -> str | None:
             {},
             {"comm": "khungtaskd", "pid": 33, "cpu": 1},
             "; read from the dump's log; the stack with symbols is that of khungtaskd (pid 33) on CPU 1, "
-            "which called panic.",
+            "which ran where the kernel panicked.",
         ),
         (
             {"comm": None, "pid": None, "cpu": None},
