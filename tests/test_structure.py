@@ -19,13 +19,14 @@ PACKAGE = ROOT / "kdumpkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: values and the record, which everything may use
-_BASE = ("errors", "command", "evidence.redact")
+_BASE = ("errors", "command", "disk_room", "evidence.redact")
 _RECORD = ("evidence.transcript", "evidence.playback")
 #: area -> what it may import beside itself; the longest name that fits is a module's area
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evidence.redact": (),
     "errors": ("evidence.redact",),
     "command": ("errors",),
+    "disk_room": ("errors",),
     "parameters": ("errors",),
     "evidence.transcript": _BASE,
     "evidence.playback": (*_BASE, "evidence.transcript"),

@@ -22,17 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from kdumpkit.errors import DiskFull, NotAVmcore, VmcoreError
+from kdumpkit.disk_room import LOOK_EVERY_BYTES, require_room
+from kdumpkit.errors import NotAVmcore, VmcoreError
 from kdumpkit.vmcore.flattened import FlattenedView
 from kdumpkit.vmcore.format import Wrapper, wrapper_of
 from kdumpkit.vmcore.unpacked_size import unpacked_bytes
 from kdumpkit.vmcore.view import FileView
 
 _CHUNK_BYTES = 1 << 20
-#: after so many bytes the room is looked at again
-_LOOK_EVERY_BYTES = 4 << 20
-#: what is left free for everybody else on that disk
-_RESERVE_BYTES = 256 << 20
 #: Debian packages, by program
 _PACKAGES = {"zstd": "zstd", "lz4": "lz4"}
 
@@ -64,7 +61,7 @@ def unpack(path: Path, out: Path) -> Unpacked:
     if packer is None:
         raise NotAVmcore(f"{path.name} is not packed by gzip, lz4, xz, zstd or bzip2", "give the dump as it is")
     # a dump that makedumpfile compressed does not get smaller by packing it again; one that it did not, much
-    _require_room(out.parent, max(packed_bytes, told or 0), f"{path.name} cannot be unpacked")
+    require_room(out.parent, max(packed_bytes, told or 0), f"{path.name} cannot be unpacked")
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -97,7 +94,7 @@ def put_together(path: Path, out: Path) -> None:
     failed = f"{path.name} cannot be put together"
     with FileView(path) as view, FlattenedView(view) as dump:
         # what no segment wrote is a hole, and takes no room
-        _require_room(out.parent, min(dump.size_bytes, view.size_bytes), failed)
+        require_room(out.parent, min(dump.size_bytes, view.size_bytes), failed)
         with out.open("xb") as target:
             try:
                 dump.put_together(target)
@@ -127,8 +124,8 @@ def _copy(path: Path, packer: Wrapper, target: IO[bytes], folder: Path) -> tuple
             # read1 gives what is there before it says that the rest is missing
             while chunk := source.read1(_CHUNK_BYTES):
                 if size >= looked_at:
-                    _require_room(folder, _LOOK_EVERY_BYTES, f"{path.name} cannot be unpacked")
-                    looked_at = size + _LOOK_EVERY_BYTES
+                    require_room(folder, LOOK_EVERY_BYTES, f"{path.name} cannot be unpacked")
+                    looked_at = size + LOOK_EVERY_BYTES
                 target.write(chunk)
                 size += len(chunk)
     except _DAMAGE as error:
@@ -194,13 +191,3 @@ def _program(path: Path, program: str) -> Iterator[Any]:
             lines = said.read(10_000).decode("utf-8", "replace").replace("\r", "\n").split("\n")
             words = next((line.strip() for line in reversed(lines) if line.strip()), "")
             raise _PackerFailed(words[:300] or f"exit status {process.returncode}")
-
-
-def _require_room(folder: Path, size_bytes: int, failed: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if free - size_bytes < _RESERVE_BYTES:
-        raise DiskFull(
-            f"{failed}: {size_bytes >> 20} MiB more are to be written, {free >> 20} MiB are free, and "
-            f"{_RESERVE_BYTES >> 20} MiB of them are left alone",
-            "name a folder with more room: TMPDIR=/folder",
-        )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT
 from kdumpkit.analysis.log.reader import read_crash_blocks
+from kdumpkit.disk_room import LOOK_EVERY_BYTES, require_room
 from kdumpkit.errors import UsageError
 
 _BLOCK_BYTES = 1 << 16
+_COPY_BYTES = 1 << 20
 
 
 def read_crash_file(path: Path | str) -> CrashLog:
@@ -46,7 +47,7 @@ def oops(paths: Iterable[Path | str]) -> Iterator[dict[str, object]]:
 def seekable(path: Path | str) -> Iterator[Path]:
     """The file itself, or a copy of what comes from standard input (``-``), a pipe or a device, which ends here.
 
-    Raises UsageError where it cannot be read.
+    Raises UsageError where it cannot be read, and DiskFull before the copy would fill the disk.
     """
     source = Path("/dev/stdin") if str(path) == "-" else Path(path)
     if source.is_file() or not source.exists() or source.is_dir():
@@ -55,11 +56,21 @@ def seekable(path: Path | str) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(prefix="kdumpkit-log-") as copy:
         try:
             with open(source, "rb") as pipe:
-                shutil.copyfileobj(pipe, copy, 1 << 20)
+                _copy(pipe, copy, f"The log {path} cannot be read from a copy")
             copy.flush()
         except OSError as error:
             raise UsageError(f"The log {path} cannot be read: {error.strerror or error}.") from error
         yield Path(copy.name)
+
+
+def _copy(pipe: BinaryIO, copy: IO[bytes], failed: str) -> None:
+    # what comes through a pipe may have no end
+    looked_at = copied = 0
+    while block := pipe.read(_COPY_BYTES):
+        if copied >= looked_at:
+            require_room(Path(copy.name).parent, LOOK_EVERY_BYTES, failed)
+            looked_at = copied + LOOK_EVERY_BYTES
+        copied += copy.write(block)
 
 
 def bounded_lines(log: BinaryIO) -> Iterator[bytes]:
