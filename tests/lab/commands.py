@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from kdumpkit import lab
+from kdumpkit.parameters import read_values
+
+LAB_YAML = Path(__file__).resolve().parents[2] / "parameters" / "lab.yaml"
 
 
 def kdumpkit(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +28,18 @@ def kdumpkit(*words: str, cwd: Path, **environment: str) -> subprocess.Completed
         timeout=1500,
         check=False,
     )
+
+
+def lab_parameters(folder: Path) -> str:
+    """A copy of parameters/lab.yaml in ``folder`` that names this test's own machine, wherever the cache is.
+
+    The file itself names the machine of the cache's default place, which may be somebody else's.
+    """
+    now = lab.status()
+    own = {"ssh_config": str(now.ssh_config), "console_log": str(now.console)}
+    path = folder / "lab.yaml"
+    path.write_text(yaml.safe_dump({**read_values(LAB_YAML), **own}))
+    return str(path)
 
 
 def configuration() -> dict[str, str]:

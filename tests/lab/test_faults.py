@@ -13,11 +13,10 @@ import pytest
 from kdumpkit import lab
 from kdumpkit.evidence.transcript import read_transcript
 
-from .commands import kdumpkit
+from .commands import kdumpkit, lab_parameters
 from .test_flavours import Guest, reserve_el
 
 pytestmark = pytest.mark.faults
-PARAMETERS = str(Path(__file__).resolve().parent.parent.parent / "parameters/lab.yaml")
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def findings(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_armed_with_too_little_memory_never_comes_back_and_is_not_crashed_again(tmp_path: Path) -> None:
     # 64M are reserved and loaded, the service is green, and the capture kernel runs out of memory
     settings = ("--set", "mode=apply", "--set", "crashkernel=64M", "--set", "dump_timeout_s=90")
-    done = kdumpkit("run", PARAMETERS, *settings, "--json", cwd=tmp_path)
+    done = kdumpkit("run", lab_parameters(tmp_path), *settings, "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert findings(result)["crashkernel.size"]["status"] == "WARN"
     assert findings(result)["kexec.loaded"]["status"] == "PASS"
@@ -56,7 +55,7 @@ def test_armed_with_too_little_memory_never_comes_back_and_is_not_crashed_again(
     # the machine is reset by hand, as its owner would, and the run goes on without a second panic
     lab.down()
     lab.up(lambda _: None)
-    done = kdumpkit("run", PARAMETERS, *settings, "--resume", "--json", cwd=tmp_path)
+    done = kdumpkit("run", lab_parameters(tmp_path), *settings, "--resume", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert findings(result)["panic_test.dump_found"]["status"] == "FAIL"
     assert done.returncode == 1, done.stderr
@@ -88,7 +87,7 @@ def test_full_disk_on_the_host_closes_the_gate(tmp_path: Path) -> None:
     # what a run would install first, which a full disk refuses before anything else is looked at
     ssh("apt-get install --yes --no-install-recommends makedumpfile crash")
     ssh(FILL)
-    done = kdumpkit("run", PARAMETERS, "--set", "mode=apply", "--json", cwd=tmp_path)
+    done = kdumpkit("run", lab_parameters(tmp_path), "--set", "mode=apply", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert done.returncode == 1, done.stderr
     assert no_panic(result["evidence"])
@@ -100,7 +99,7 @@ def test_full_disk_on_the_host_closes_the_gate(tmp_path: Path) -> None:
 def test_disk_that_fills_up_after_all_was_prepared_closes_the_gate(flavour: str, tmp_path: Path) -> None:
     armed_el(flavour).run(FILL)
     settings = ("--set", "mode=apply", "--set", "crashkernel=160M")
-    done = kdumpkit("run", PARAMETERS, *settings, "--json", cwd=tmp_path)
+    done = kdumpkit("run", lab_parameters(tmp_path), *settings, "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert done.returncode == 1, done.stderr
     assert no_panic(result["evidence"])
@@ -113,7 +112,7 @@ def test_disk_that_fills_up_after_all_was_prepared_closes_the_gate(flavour: str,
 
 def test_service_that_is_green_and_loads_nothing_is_found_out(tmp_path: Path) -> None:
     ssh("sed -i 's/^USE_KDUMP=.*/USE_KDUMP=0/' /etc/default/kdump-tools && systemctl restart kdump-tools")
-    done = kdumpkit("check", PARAMETERS, "--json", cwd=tmp_path)
+    done = kdumpkit("check", lab_parameters(tmp_path), "--json", cwd=tmp_path)
     found = findings(json.loads(done.stdout))
     assert done.returncode == 1
     assert found["settings.enabled"]["status"] == "FAIL"
@@ -127,7 +126,7 @@ def test_service_that_stays_green_while_its_kernel_is_taken_out_is_found_out(fla
     # a remain-after-exit service does not see that what it loaded is gone
     guest.run("kexec -p -u")
     assert guest.run("systemctl is-active kdump") == "active"
-    done = kdumpkit("check", PARAMETERS, "--json", cwd=tmp_path)
+    done = kdumpkit("check", lab_parameters(tmp_path), "--json", cwd=tmp_path)
     found = findings(json.loads(done.stdout))
     assert done.returncode == 1
     assert found["service.enabled"]["status"] == "PASS"

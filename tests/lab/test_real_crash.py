@@ -18,7 +18,7 @@ from kdumpkit import lab
 from kdumpkit.evidence.transcript import Record, read_transcript
 from kdumpkit.runbook.session import STAGES
 
-from .commands import configuration, kdumpkit
+from .commands import configuration, kdumpkit, lab_parameters
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -160,7 +160,7 @@ def test_readers_of_dumps_pass_on_this_one(crashed: Crashed) -> None:
 def test_stock_papermill_works_on_a_live_host(crashed: Crashed, tmp_path: Path) -> None:
     argv = [Path(sys.executable).parent / "papermill", "--no-progress-bar", ROOT / "notebooks/01-prerequisites.ipynb"]
     done = subprocess.run(
-        [*argv, "out.ipynb", "-f", ROOT / "parameters/lab.yaml"],
+        [*argv, "out.ipynb", "-f", lab_parameters(tmp_path)],
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         capture_output=True,
@@ -179,7 +179,7 @@ def test_dump_read_where_it_lies_tells_what_its_copy_tells(crashed: Crashed, tmp
     # half a minute beside all else: the machine is there, and a dump lies on it
     argv = [Path(sys.executable).parent / "papermill", "--no-progress-bar", ROOT / "notebooks/06-analysis.ipynb"]
     done = subprocess.run(
-        [*argv, "out.ipynb", "-f", ROOT / "parameters/lab.yaml", "-p", "dump_reading", "in-place"],
+        [*argv, "out.ipynb", "-f", lab_parameters(tmp_path), "-p", "dump_reading", "in-place"],
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         capture_output=True,
@@ -200,7 +200,7 @@ def test_dump_read_where_it_lies_tells_what_its_copy_tells(crashed: Crashed, tmp
 
 def test_login_that_is_not_root_uses_sudo(crashed: Crashed, tmp_path: Path) -> None:
     done = kdumpkit(
-        "check", str(ROOT / "parameters/lab.yaml"), "--set", "ssh_destination=kdumpkit-lab-ops", "--json", cwd=tmp_path
+        "check", lab_parameters(tmp_path), "--set", "ssh_destination=kdumpkit-lab-ops", "--json", cwd=tmp_path
     )
     result = json.loads(done.stdout)
     findings = {f["id"]: f for stage in result["stages"] for f in stage["findings"]}
@@ -215,7 +215,7 @@ def test_no_room_here_for_the_dump_is_said_before_it_is_copied(crashed: Crashed,
     tiny.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tiny], check=True)
     try:
-        done = kdumpkit("check", str(ROOT / "parameters/lab.yaml"), "--set", f"dumps_dir={tiny}", cwd=tmp_path)
+        done = kdumpkit("check", lab_parameters(tmp_path), "--set", f"dumps_dir={tiny}", cwd=tmp_path)
     finally:
         subprocess.run(["umount", tiny], check=True)
     assert done.returncode == 1, done.stderr
@@ -244,7 +244,7 @@ def test_what_is_refused_changes_nothing(
 ) -> None:
     before = grub_settings()
     words = [word for setting in settings for word in ("--set", setting)]
-    done = kdumpkit("run", str(ROOT / "parameters/lab.yaml"), *words, cwd=tmp_path)
+    done = kdumpkit("run", lab_parameters(tmp_path), *words, cwd=tmp_path)
     assert done.returncode == status, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
@@ -267,7 +267,7 @@ def test_hosts_that_cannot_be_reached_are_said_in_a_sentence(crashed: Crashed, t
         config = re.sub(r"Port \d+", "Port 1", config)
         says = "no connection"
     (tmp_path / "config").write_text(config)
-    done = kdumpkit("check", str(ROOT / "parameters/lab.yaml"), "--set", f"ssh_config={tmp_path}/config", cwd=tmp_path)
+    done = kdumpkit("check", lab_parameters(tmp_path), "--set", f"ssh_config={tmp_path}/config", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert says in done.stderr.lower()
     assert "next:" in done.stderr

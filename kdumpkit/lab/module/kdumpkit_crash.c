@@ -148,6 +148,7 @@ static noinline int kdk_hold_spinlock(void *unused)
 
 static noinline int kdk_take_spinlock(void *unused)
 {
+	wait_for_completion(&kdk_spinlock_is_held);
 	spin_lock(&kdk_spinlock);
 	kdk_sum++;
 	spin_unlock(&kdk_spinlock);
@@ -197,12 +198,16 @@ static void kdk_hang(void)
 	kthread_run(kdk_wait_mutex, NULL, "kdk-waiter");
 }
 
-/* The last processor holds the lock, the first one waits for it and is what a watchdog finds. */
+/*
+ * The last processor holds the lock, the first one waits for it and is what a watchdog finds. Who triggers that stays
+ * here: as it ends, its memory is taken away, which waits for the last processor too, and it might be found instead.
+ */
 static void kdk_lock_up_by_spinlock(void)
 {
-	kdk_start(kdk_hold_spinlock, NULL, "kdk-holder", cpumask_last(cpu_online_mask));
-	wait_for_completion(&kdk_spinlock_is_held);
 	kdk_start(kdk_take_spinlock, NULL, "kdk-victim", cpumask_first(cpu_online_mask));
+	kdk_start(kdk_hold_spinlock, NULL, "kdk-holder", cpumask_last(cpu_online_mask));
+	for (;;)
+		msleep(1000);
 }
 
 static const struct {
