@@ -55,8 +55,10 @@ def test_a_command_gives_its_own_status(monkeypatch: pytest.MonkeyPatch, result:
     assert ending(monkeypatch, result) == status
 
 
+# a shell lets what it starts in the background ignore Ctrl-C, a test run among it
 WAITS = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from kdumpkit.cli import main as module
 from kdumpkit.runbook import run
 def wait(*_, **__):
@@ -78,18 +80,21 @@ ON = "kdumpkit: interrupted; the same command with --resume goes on with the run
 )
 def test_an_interruption_says_how_to_go_on(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     (tmp_path / "a.yaml").write_text("host: web01\n")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", WAITS, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    process.send_signal(signal.SIGINT)
-    assert (process.communicate(timeout=30)[1], process.returncode) == (said, 130)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGINT)
+            assert (process.communicate(timeout=30)[1], process.returncode) == (said, 130)
+        finally:
+            process.kill()
 
 
 def test_an_interruption_outside_of_a_command_is_no_traceback(
