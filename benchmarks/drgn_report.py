@@ -13,6 +13,7 @@ Without crash installed the second ratio is not measured, which is said and is n
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import shutil
@@ -77,6 +78,8 @@ def newest_dump() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
+    # as they are after a first run, wherever Python was told to keep no compiled modules
+    compileall.compile_dir(TOP / "kdumpkit", quiet=1)
     if len(arguments) not in (0, 2, 3):
         print(__doc__, file=sys.stderr)
         return 2
