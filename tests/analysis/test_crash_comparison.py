@@ -29,6 +29,11 @@ def test_one_dump_read_by_both() -> None:
     assert len(doubts) == 3
 
 
+def test_a_single_task_is_told_in_the_singular() -> None:
+    doubts = compare_with_drgn(replace(OUTPUT, tasks=1), REPORT).doubts
+    assert any(doubt.startswith("crash lists 1 task and drgn 84: ") for doubt in doubts)
+
+
 def test_stale_frames_of_the_recorded_dump() -> None:
     task = REPORT.crashed_task
     assert not isinstance(task, SectionError)
