@@ -9,6 +9,7 @@ from dataclasses import replace
 from kdumpkit.analysis.crash_report import CrashReport
 from kdumpkit.analysis.crash_utility import CrashFrame, CrashOutput
 from kdumpkit.analysis.sections import SectionError, cpus
+from kdumpkit.analysis.sections.table import counted
 from kdumpkit.analysis.stack import Frame
 
 #: what a compiler adds to the name of a part or a copy of a function
@@ -26,7 +27,7 @@ def _differences(found: CrashOutput, report: CrashReport) -> Iterable[str]:
     tasks, task, modules = report.tasks, report.crashed_task, report.modules
     if not isinstance(tasks, SectionError) and found.tasks is not None and found.tasks != tasks.total:
         said = "crash lost the others" if found.tasks < tasks.total else "one of the two lists is damaged"
-        yield f"crash lists {found.tasks} task{'' if found.tasks == 1 else 's'} and drgn {tasks.total}: {said}"
+        yield f"crash lists {counted(found.tasks, 'task')} and drgn {tasks.total}: {said}"
     if not isinstance(task, SectionError) and found.pid is not None:
         if found.pid != task.pid:
             yield f"crash says that pid {found.pid} panicked and drgn that pid {task.pid} did"

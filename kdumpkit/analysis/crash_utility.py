@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kdumpkit.analysis.sections.table import counted
 from kdumpkit.command import Command
 from kdumpkit.errors import VmcoreError
 
@@ -211,8 +212,7 @@ def _doubts(found: CrashOutput, drgn_tasks: int | None, batch: Sequence[str]) ->
     if "not found in PID hash" in warnings:
         yield "crash does not find the running tasks in its own list of tasks: do not use its ps and its TASKS count"
     if drgn_tasks is not None and found.tasks is not None and found.tasks < drgn_tasks:
-        listed = f"{found.tasks} task{'' if found.tasks == 1 else 's'}"
-        yield f"crash lists {listed} and drgn {drgn_tasks}: crash lost the others"
+        yield f"crash lists {counted(found.tasks, 'task')} and drgn {drgn_tasks}: crash lost the others"
     panic = found.system.get("PANIC", "")
     if len(panic.splitlines()) > 1 or "RIP:" in panic or panic.count('"') % 2:
         yield "the PANIC field of crash's sys holds more than the panic message: take the message from the log"

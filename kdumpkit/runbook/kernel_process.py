@@ -111,7 +111,10 @@ def warm_kernels() -> Iterator[KernelServer]:
 
 
 class KernelsAhead:
-    """Starts the kernel of a stage while the one before it still runs, each with its stage's environment."""
+    """Starts the kernel of a stage while the one before it still runs.
+
+    ``environments`` are those of the stages, in the order in which they run.
+    """
 
     def __init__(self, server: KernelServer, folder: Path, environments: Mapping[str, Mapping[str, str]]) -> None:
         self._server = server
@@ -132,6 +135,12 @@ class KernelsAhead:
         thread = threading.Thread(target=start, daemon=True)
         self._begun[stage] = (thread, started)
         thread.start()
+
+    def begin_following(self, stage: str) -> None:
+        """Start the kernel of the stage that comes after this one; the last has none."""
+        stages = list(self._environments)
+        for following in stages[stages.index(stage) + 1 :][:1]:
+            self.begin(following)
 
     def take(self, stage: str) -> StartedKernel:
         """That stage's kernel, started now where it was not begun."""

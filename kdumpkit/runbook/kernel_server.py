@@ -28,14 +28,11 @@ def serve(channel: socket.socket) -> None:
     _import_for_the_first_kernel()
     ended: dict[int, int] = {}
     running: set[int] = set()
-    first = True
     with channel, channel.makefile("rwb") as stream:
         for line in stream:
             request = json.loads(line)
             if "start" in request:
-                if first:
-                    first = False
-                else:
+                if running or ended:
                     _import_for_the_others()
                 pid = os.fork()
                 if pid == 0:

@@ -123,13 +123,13 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
             environments = {
                 stage: kernel_environment(run_dir, progress_file=progress_files[stage], keeper=keeper)
                 for stage in stages
+                if not (resume and _had_a_good_end(run_dir, stage))
             }
-            left = [stage for stage in stages if not (resume and _had_a_good_end(run_dir, stage))]
             kernels = KernelsAhead(server, Path.cwd(), environments)
-            for stage in left[:1]:
+            for stage in list(environments)[:1]:
                 kernels.begin(stage)
             execute = _import_execute()
-            for stage, following in zip(left, [*left[1:], None], strict=False):
+            for stage in environments:
                 before = _verdict_of(run_dir, stage)
                 number = stages.index(stage) + 1
                 _set_earlier_notebook_aside(run_dir, stage, before)
@@ -142,7 +142,7 @@ def run_stages(parameters: Parameters, listener: Listener, *, resume: bool = Fal
                         given,
                         server,
                         kernels.take(stage),
-                        on_cell=partial(_cell_begins, listener, kernels, following),
+                        on_cell=partial(_cell_begins, listener, kernels, stage),
                     )
                 after = _note_end(transcript, stage, execution)
                 listener.stage_ends(after)
@@ -174,7 +174,7 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
         for stage in stages[:1]:
             kernels.begin(stage)
         execute = _import_execute()
-        for number, (stage, following) in enumerate(zip(stages, [*stages[1:], None], strict=False), 1):
+        for number, stage in enumerate(stages, 1):
             listener.stage_begins(stage, number, len(given))
             execution = execute.execute_notebook(
                 notebooks_dir() / f"{stage}.ipynb",
@@ -182,7 +182,7 @@ def replay_stages(recording: Path, output: Path, listener: Listener) -> RunOutco
                 given[stage],
                 server,
                 kernels.take(stage),
-                on_cell=partial(_cell_begins, listener, kernels, following),
+                on_cell=partial(_cell_begins, listener, kernels, stage),
             )
             recorded = _verdict_of(output, stage)
             if execution.error_name == "ReplayDivergence" or (execution.ended != "finished" and not recorded.error):
@@ -323,12 +323,10 @@ def _verdict_of(run_dir: Path, stage: str) -> StageVerdict:
     return judge(read_transcript(run_dir), (stage,)).stages[0]
 
 
-def _cell_begins(
-    listener: Listener, kernels: KernelsAhead, following: str | None, number: int, of: int, step: str
-) -> None:
+def _cell_begins(listener: Listener, kernels: KernelsAhead, stage: str, number: int, of: int, step: str) -> None:
     listener.step_begins(number, of, step)
-    if following is not None and number == _FOLLOWING_BEGINS_AT:
-        kernels.begin(following)
+    if number == _FOLLOWING_BEGINS_AT:
+        kernels.begin_following(stage)
 
 
 def _had_a_good_end(run_dir: Path, stage: str) -> bool:

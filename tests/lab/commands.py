@@ -30,15 +30,19 @@ def kdumpkit(*words: str, cwd: Path, **environment: str) -> subprocess.Completed
     )
 
 
-def lab_parameters(folder: Path) -> str:
-    """A copy of parameters/lab.yaml in ``folder`` that names this test's own machine, wherever the cache is.
+def lab_values() -> dict[str, object]:
+    """The values of parameters/lab.yaml for this test's own machine, wherever the cache is.
 
     The file itself names the machine of the cache's default place, which may be somebody else's.
     """
     now = lab.status()
-    own = {"ssh_config": str(now.ssh_config), "console_log": str(now.console)}
+    return {**read_values(LAB_YAML), "ssh_config": str(now.ssh_config), "console_log": str(now.console)}
+
+
+def lab_parameters(folder: Path) -> str:
+    """A parameter file in ``folder`` with :func:`lab_values`."""
     path = folder / "lab.yaml"
-    path.write_text(yaml.safe_dump({**read_values(LAB_YAML), **own}))
+    path.write_text(yaml.safe_dump(lab_values()))
     return str(path)
 
 

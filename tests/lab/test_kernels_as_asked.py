@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from kdumpkit import lab
-from kdumpkit.parameters import read_values
+
+from .commands import lab_values
 
 pytestmark = pytest.mark.lab
 NAMED = os.environ.get("KDUMPKIT_FLAVOURS", "el-bls").split(",")
@@ -32,9 +33,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.given = {**read_values(TOP / "parameters" / "lab.yaml"), "evidence_dir": str(folder), "mode": "apply"}
-        now = lab.status()
-        self.given |= {"ssh_config": str(now.ssh_config), "console_log": str(now.console)}
+        self.given = {**lab_values(), "evidence_dir": str(folder), "mode": "apply"}
 
     def ask(self, script: str, timeout_s: float = 120.0) -> str:
         argv = [*lab.ssh_argv(), "sh -s"]

@@ -38,6 +38,8 @@ def test_a_kernel_that_was_begun_is_the_one_that_is_taken(tmp_path: Path) -> Non
         ahead = KernelsAhead(server, tmp_path, {name: {**os.environ, "STAGE": name} for name in ("two", "three")})
         ahead.begin("two")
         ahead.begin("two")
+        ahead.begin_following("two")
+        ahead.begin_following("three")
         three = ahead.take("three")
         two = ahead.take("two")
         assert said(two, show) == f"{two.pid} two {tmp_path}\n"

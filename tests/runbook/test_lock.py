@@ -36,10 +36,7 @@ def test_replay_elsewhere_names_the_owner_that_was_recorded(
 def test_a_lock_is_given_back_where_the_error_cannot_be_kept(
     records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = next(r for r in records if r.kind == "stage" and r.stage == GrubCrashkernel.name)
-    monkeypatch.setenv(ENV_REPLAY, str(RECORDING))
-    run = GrubCrashkernel.open(begin.data["given"])
-    host = run.session.target = Asked()
+    run, host = asked_stage(records, monkeypatch)
     run.lock()
 
     def full(*_: object) -> None:
@@ -68,13 +65,19 @@ class Asked(LocalHost):
         return CommandResult(command, 0, owner.encode(), b"", 0.0, 0.0)
 
 
-def test_stage_takes_the_lock_once_and_not_back_from_a_boot_that_has_none(
-    records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def asked_stage(records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[GrubCrashkernel, Asked]:
+    """The recorded stage 02, opened, and the host that it asks from then on."""
     begin = next(r for r in records if r.kind == "stage" and r.stage == GrubCrashkernel.name)
     monkeypatch.setenv(ENV_REPLAY, str(RECORDING))
     run = GrubCrashkernel.open(begin.data["given"])
     host = run.session.target = Asked()
+    return run, host
+
+
+def test_stage_takes_the_lock_once_and_not_back_from_a_boot_that_has_none(
+    records: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, host = asked_stage(records, monkeypatch)
     run.lock()
     run.lock()
     run.unlock()

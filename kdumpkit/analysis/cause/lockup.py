@@ -32,9 +32,6 @@ _CONSOLE = re.compile(r"serial8250_\w+|console_\w+|vt_console\w*|univ8250\w*|wai
 _STUCK = re.compile(r"soft lockup.{0,24}CPU#(?P<cpu>\d+) stuck for (?P<seconds>\d+)s")
 _SAME = re.compile(r"soft lockup - CPU#\d+ stuck|LOCKUP|self-detected stall|detected stalls")
 _MOST_NAMED = 3
-_HYPERVISOR = re.compile(
-    r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV|dummy-virt"
-)
 _CLOCK = re.compile(
     r"clocksource: .{0,80}(?:unstable|skew)|hrtimer: interrupt took|time jumped|sched_clock .{0,40}stalled"
 )
@@ -60,8 +57,7 @@ def explain(scene: Scene) -> Cause | None:
     ]
     clock = scene.before(_CLOCK, 2)
     steps = [NextStep("the panic is a setting, and so is the time", f"sysctl {setting} kernel.watchdog_thresh")]
-    virtual = bool(_HYPERVISOR.search(crash.hardware_name or ""))
-    if virtual:
+    if scene.on_hypervisor:
         steps.insert(0, NextStep("see whether the hypervisor was overloaded or paused this machine at that time"))
     foreign = scene.foreign_module
     names = [place.symbol for place in scene.stack[:8]]
@@ -101,7 +97,7 @@ def explain(scene: Scene) -> Cause | None:
         steps.insert(0, NextStep("let less go to the console", "sysctl -w kernel.printk='4 4 1 7'"))
     elif any(_FIRMWARE.fullmatch(name) for name in names):
         sentence += " It was in firmware or waited for a device: update the machine's firmware."
-    if virtual or clock:
+    if scene.on_hypervisor or clock:
         sentence += " A hypervisor that did not run this machine for a while looks the same."
     origin = Origin.KERNEL
     confidence = Confidence.POSSIBLE

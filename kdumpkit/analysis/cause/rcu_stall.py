@@ -19,9 +19,6 @@ from kdumpkit.analysis.cause.stalled import Stalled, parse_stalled
 KINDS = frozenset({"rcu_stall"})
 _STARVED = re.compile(r"rcu_?\w* kthread (?:starved|timer wakeup didn't happen) for (?P<jiffies>\d+)")
 _WHO = re.compile(r"\b\d+(?:-[.\w!?]{3,6})?: \(\d+ (?:ticks|GPs)|Tasks blocked on level-\d+ rcu_node|stalls? on .*\{")
-_HYPERVISOR = re.compile(
-    r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV|dummy-virt"
-)
 #: the lines in which a report names whom it waits for stand at its beginning
 _LINES = 40
 
@@ -45,7 +42,7 @@ def explain(scene: Scene) -> Cause | None:
         *named,
     )
     steps = [NextStep("how long RCU waits, and whether it panics", "sysctl -a 2>/dev/null | grep rcu")]
-    if _HYPERVISOR.search(crash.hardware_name or ""):
+    if scene.on_hypervisor:
         steps.insert(0, NextStep("see whether the hypervisor was overloaded or paused this machine at that time"))
     who = _who(crash.cpu, stalled)
     if stuck is not None and stuck.spins:

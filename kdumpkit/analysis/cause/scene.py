@@ -27,6 +27,9 @@ from kdumpkit.analysis.signature import find_signature
 #: an out-of-tree, proprietary or force-loaded module
 _FOREIGN_LETTERS = frozenset("OPF")
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_HYPERVISOR = re.compile(
+    r"KVM|VMware|Hyper-V|Xen|QEMU|VirtualBox|HVM domU|Amazon EC2|Google Compute|Standard PC|RHEV|dummy-virt"
+)
 _MOST_EVIDENCE = 12
 #: so long before a crash, another report may have to do with it
 _SHORTLY_S = 600.0
@@ -41,6 +44,11 @@ class Scene:
     earlier: tuple[CrashBlock, ...] = ()
     excerpt: Excerpt = field(default_factory=Excerpt)
     report: CrashReport | None = None
+
+    @property
+    def on_hypervisor(self) -> bool:
+        """Whether the machine's name is that of a virtual one; False too where the log does not print it."""
+        return _HYPERVISOR.search(self.crash.hardware_name or "") is not None
 
     # --- what is known of the place ---
 
