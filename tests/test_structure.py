@@ -216,10 +216,14 @@ STAGES = (
 HEAVY = ("papermill", "nbformat", "nbclient", "matplotlib", "drgn", "IPython", "ipywidgets", "jupyter_client", "typer")
 
 
-def _loaded_after(statement: str) -> set[str]:
-    program = f"{statement}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+def _modules_after(statement: str) -> set[str]:
+    program = f"{statement}; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def _loaded_after(statement: str) -> set[str]:
+    return {name.partition(".")[0] for name in _modules_after(statement)}
 
 
 def test_what_every_notebook_imports_is_light() -> None:
@@ -231,6 +235,12 @@ def test_what_every_notebook_imports_is_light() -> None:
 def test_the_command_line_starts_light() -> None:
     loaded = _loaded_after("import kdumpkit.cli.main")
     assert loaded.isdisjoint(set(HEAVY) - {"typer"}), loaded & set(HEAVY)
+
+
+def test_the_report_out_of_a_dump_starts_without_the_reader_of_logs() -> None:
+    loaded = _modules_after("import kdumpkit.analysis.drgn_report")
+    assert "kdumpkit.analysis.places" in loaded
+    assert not {name for name in loaded if name.startswith("kdumpkit.analysis.log")}
 
 
 @pytest.mark.parametrize("folder", ["kdumpkit", "tests", "benchmarks"])

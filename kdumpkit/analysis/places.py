@@ -13,10 +13,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kdumpkit.analysis.function_roles import is_entry, is_interrupt, is_reporting, is_shared
-from kdumpkit.analysis.log.model import CrashBlock
+
+if TYPE_CHECKING:
+    # the log's reader is not what a report out of a dump has time to import
+    from kdumpkit.analysis.log.model import CrashBlock
 
 #: what compilers add to the name of a copy or a part of a function
 _SUFFIX = re.compile(r"(?:\.(?:isra|part|constprop|cold|lto_priv|llvm)(?:\.\d+)?)+$")
