@@ -50,8 +50,10 @@ test-packages: $(STAMP)
 	fi
 	@$(BIN)/python -c 'from kdumpkit import lab; lab.install_requirements(print)'
 
+# Two workers: one has all tests of the lab's machine, which mostly wait for it, the other has the rest meanwhile.
 test: test-packages
-	KDUMPKIT_REQUIRE=lab,browser,sshd,debuginfod $(BIN)/python -m pytest --ignore=tests/lab/test_flavours.py
+	KDUMPKIT_REQUIRE=lab,browser,sshd,debuginfod PYTHONDONTWRITEBYTECODE= \
+	  $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/lab/test_flavours.py
 
 # A worker for each core. Modules are compiled once for all of them; nbval, which no such test asks for, is not loaded.
 test-fast: $(STAMP)

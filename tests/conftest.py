@@ -20,6 +20,8 @@ RECORDING = ROOT / os.environ.get("KDUMPKIT_TEST_RECORDING", "tests/recordings/d
 _ON_REQUEST = ("lab", "faults", "kinds")
 #: fixtures that take long to make: where several workers share the tests, one of them has all that ask for it
 _MADE_ONCE = ("_sealed", "debuginfod")
+#: there is one lab, and so one worker has all that starts it
+_MACHINE_GROUP = "machine"
 
 
 def _required() -> set[str]:
@@ -29,8 +31,11 @@ def _required() -> set[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what boots machines, unless ``KDUMPKIT_<MARKER>=1`` or ``KDUMPKIT_REQUIRE`` asks for it."""
     for item in items:
-        for fixture in set(_MADE_ONCE).intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(fixture))
+        groups = set(_MADE_ONCE).intersection(getattr(item, "fixturenames", ()))
+        if any(item.get_closest_marker(marker) for marker in _ON_REQUEST):
+            groups = {_MACHINE_GROUP}  # it alone: a test of two groups would make a third one
+        for group in groups:
+            item.add_marker(pytest.mark.xdist_group(group))
     for marker in _ON_REQUEST:
         if marker in _required() or os.environ.get(f"KDUMPKIT_{marker.upper()}") == "1":
             continue
