@@ -32,7 +32,7 @@ COMMON_FRAME = re.compile(
 )
 #: the same with the stamp and the printk caller in front of it, as a whole line
 COMMON_FRAME_LINE = re.compile(
-    r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? {1,8}"
+    r"\[ *(\d{1,11}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? {1,8}"
     r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?\r?$"
 )
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"

@@ -44,9 +44,12 @@ _DATE = (
 _NUMBER = r"(?:\d{1,12}[:-](?=[^\W\d_]|\d{4}-\d\d-\d\d[T ]))?"
 # the kernel's own stamp, then its caller; Android adds a processor and a command
 # dmesg -d puts the time since the line before into the brackets
-_STAMP = r"\[ *(?P<{0}>\d{{1,10}}\.\d{{1,9}})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
+# 2^64 nanoseconds, which a clock that runs backwards shows, have 11 digits before the point
+_STAMP = r"\[ *(?P<{0}>\d{{1,11}}\.\d{{1,9}})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
 _CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
 _ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
+# Xen's crash dump analyser (dom0.log) sets the level behind the stamp, right-justified; the kernel's "INFO: " is not
+_LEVEL = r"(?: NOTICE| {2}(?:EMERG|ALERT|ERROR|DEBUG)| {3}(?:CRIT|WARN|INFO)| {4}ERR):"
 # dmesg -x
 _FACILITY = r"(?:kern {0,6}: ?[a-z]{3,7} {0,6}: )?"
 # /dev/kmsg and extended netconsole: level, sequence, microseconds, flags
@@ -61,11 +64,13 @@ _PREFIX = re.compile(
     + _FACILITY
     + _KMSG
     + (r"(?:\[?" + _DATE + r"\]?(?:[ \t]+|(?=\[))" + _CARRIER + r"|(?:[\w.-]{1,64} )?kernel: ?(?=\[ *\d))?")
-    + (r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + r" ?)?")
+    + (r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + f"(?:{_LEVEL})?" + r" ?)?")
     + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
 #: what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
-COMMON_PREFIX = re.compile(r"\[ *(\d{1,10}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)")
+COMMON_PREFIX = re.compile(
+    r"\[ *(\d{1,11}\.\d{1,9})\](?!" + _LEVEL + r")(?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)"
+)
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
     r"[> ]{0,40}"
@@ -99,7 +104,7 @@ _SUBSYSTEMS = frozenset(
 )
 #: begins neither with a date nor with anything else that a carrier writes
 _PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:|MESSAGE=)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
-_STAMP_BEGINS = re.compile(r"\[ *\d{1,10}\.")
+_STAMP_BEGINS = re.compile(r"\[ *\d{1,11}\.")
 _INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
 
 

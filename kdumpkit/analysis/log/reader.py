@@ -46,6 +46,8 @@ _BREAKABLE = (
     "[<",
 )
 _BREAKABLE_BEGIN = frozenset(start[:3] for start in _BREAKABLE) | {"[<c", "[<8", "[<b"}
+#: how no line of a general protection fault ends
+_GOES_ON = ("probably for", "maybe for", "probably for non-canonical", "probably for non-canonical address")
 #: what begins a line of the kernel's own is no rest of the line before
 _BEGINNINGS = (
     "BUG:",
@@ -252,6 +254,7 @@ class _Reader:
         if (
             fits_not
             or message.text.endswith("=")
+            or message.text.endswith(_GOES_ON)
             or (len(message.text) <= _HEADER_LIMIT and _RELEASE_MISSING.match(message.text))
             or (not candidate and _MODULE_ALONE.match(next_message.text))
         ):

@@ -57,6 +57,12 @@ TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
         ("4,1234,12345678,-,caller=T77;", 12.345678, "T77"),
         ("Jul 27 15:25:15 host kern.warn kernel: [   12.345678][ T77] ", 12.345678, "T77"),
         ("login: [   12.345678][ T77] ", 12.345678, "T77"),
+        # Xen's crash dump analyser: level behind the stamp; a clock before its beginning
+        ("[   12.345678]  ALERT: ", 12.345678, None),
+        ("> [   12.345678]   WARN: ", 12.345678, None),
+        ("[   12.345678] NOTICE: ", 12.345678, None),
+        ("[18446744073.709551] ", 18446744073.709551, None),
+        ("console#[18446744073.709551] ", 18446744073.709551, None),
         ("[  OK  ] Started Widg[   12.345678] ", 12.345678, None),
         ("** 3764 printk messages dropped ** [   12.345678] ", 12.345678, None),
         (" kernel:", None, None),
@@ -66,6 +72,13 @@ def test_prefix(prefix: str, time_s: float | None, caller: str | None) -> None:
     message = parse_message(prefix + TEXT)
     assert message is not None
     assert (message.text, message.time_s, message.caller, message.prefixed) == (TEXT, time_s, caller, True)
+
+
+def test_the_kernels_own_level_words_stay() -> None:
+    for text in ("INFO: task widgetd:7 blocked for more than 120 seconds.", "WARN: widget is slow"):
+        message = parse_message(f"[   12.345678] {text}")
+        assert message is not None
+        assert message.text == text
 
 
 def test_no_prefix() -> None:

@@ -336,3 +336,29 @@ def test_what_stands_below_a_header_without_release_is_not_part_of_it() -> None:
         "Hardware name: Example Machine, BIOS 0.1 02/06/2015\n"
     )
     assert (block.tainted, block.hardware_name) == ("GOE", "Example Machine, BIOS 0.1 02/06/2015")
+
+
+def test_the_words_of_a_fault_of_which_the_first_part_is_lost() -> None:
+    block = fatal(
+        """\
+[   12.345678] NULL pointer dereference at 0000000000000029
+[   12.345690] IP: [<ffffffffa01234c5>] widget_release+0x25/0x60 [widget]
+[   12.345700] PGD 0
+[   12.345710] Oops: 0002 [#1] SMP
+[   12.345720] CPU: 1 PID: 7 Comm: widgetd Not tainted 4.4.0-7-generic #7
+"""
+    )
+    assert (block.kind, block.rip_symbol, block.rip_module) == ("null_deref", "widget_release", "widget")
+    assert fatal("[    1.000000] paging request at ffffc90000123000\n").kind == "paging_request"
+    assert read_crash([b"NULL pointer dereference at widget_release() again\n"]).fatal is None
+
+
+def test_a_general_protection_fault_that_a_mail_program_broke_early() -> None:
+    block = fatal(
+        """\
+[  12.345678] Oops: general protection fault, probably for
+non-canonical address 0xdead000000000107: 0000 [#1] SMP PTI
+[  12.345690] CPU: 1 PID: 7 Comm: widgetd Not tainted 6.10.1-7 #7
+"""
+    )
+    assert (block.kind, block.comm, block.fault_address) == ("gpf", "widgetd", "0xdead000000000107")

@@ -60,6 +60,19 @@ RULES: tuple[Rule, ...] = (
         "paging_request",
         Severity.FATAL,
     ),
+    # until 4.19 x86 printed the words in parts; where another processor's line came between, a part stands alone
+    Rule(
+        (b"NULL pointer dereference at ",),
+        re.compile(r"^NULL pointer dereference at (?P<address>[0-9a-f]{16}|[0-9a-f]{8}|\(null\))$"),
+        "null_deref",
+        Severity.FATAL,
+    ),
+    Rule(
+        (b"paging request at ",),
+        re.compile(r"^paging request at (?P<address>[0-9a-f]{16}|[0-9a-f]{8})$"),
+        "paging_request",
+        Severity.FATAL,
+    ),
     Rule(
         (b"ernel BUG at ",),
         re.compile(r"(?:^|\W)[Kk]ernel BUG at (?P<bug_at>[^\s!]{1,200}:\d+)"),

@@ -22,6 +22,13 @@ RULES: tuple[Rule, ...] = (
         "mce",
         Severity.FATAL,
     ),
+    # until 2.6.31, 32-bit: the banks stand in lines of their own
+    Rule(
+        (b"achine Check",),
+        re.compile(r"CPU (?P<mce_cpu>\d{1,6}): Machine Check Exception: [0-9a-f]{16}$"),
+        "mce",
+        Severity.FATAL,
+    ),
     Rule(
         (b"achine Check",),
         re.compile(r"CPU (?P<mce_cpu>\d{1,6}): Machine Check: +\d+ Bank +\d+: " + _UNCORRECTED),

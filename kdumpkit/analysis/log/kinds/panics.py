@@ -52,7 +52,10 @@ RULES: tuple[PanicRule, ...] = (
     _rule(r"SError", "serror", "serror"),
     _rule(r"external abort", "external_abort", "external_abort"),
     _rule(
-        r"[Mm]achine [Cc]heck|MCE|Not all CPUs entered broadcast exception|[Mm]achine check from unknown", "mce", "mce"
+        r"[Mm]achine [Cc]heck|MCE|Not all CPUs entered broadcast exception|[Mm]achine check from unknown"
+        r"|^CPU context corrupt|^Unable to continue$",
+        "mce",
+        "mce",
     ),
     # ZFS, where a pool's failmode is panic: its disks do not answer
     _rule(r"^Pool '.{0,256}' has encountered an uncorrectable I/O failure", "other"),
