@@ -42,7 +42,8 @@ _RULES_BY_LITERAL = tuple(
     (literal, tuple(number for number, rule in enumerate(RULES) if literal.encode() in rule.literals))
     for literal in dict.fromkeys(literal.decode() for rule in RULES for literal in rule.literals)
 )
-_ENDS = ("---[ end trace", "Rebooting in ")
+END_OF_REPORT = "---[ end trace"
+_ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
 _OTHER_STOPS = ": stopping"
 #: kinds that are followed by die(), even where its line is lost
@@ -111,6 +112,10 @@ class OpenReports:
                 self._close_all()
             return
         self._take_time(message.time_s, number)
+        if text.startswith(END_OF_REPORT) and not (self.order or self.open):
+            # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
+            self._open(Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s), message.caller)
+            return
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)

@@ -58,7 +58,7 @@ _KMSG = r"(?:\d{1,3},\d{1,20},(?P<kmsg_us>\d{1,20}),[-c+](?:,caller=(?P<kmsg_cal
 _CARRIER = r"(?P<carrier>(?:[^\s\[]\S{0,80} +){0,3}?(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?"
 
 _PREFIX = re.compile(
-    r"[> ]{0,40}"
+    r"[>| ]{0,40}"
     + _NUMBER
     + r"(?:<\d{1,3}>)?"
     + _FACILITY
@@ -73,7 +73,7 @@ COMMON_PREFIX = re.compile(
 )
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
-    r"[> ]{0,40}"
+    r"[>| ]{0,40}"
     + _FACILITY
     + r"\[(?:(?:"
     + _NAME
@@ -85,14 +85,14 @@ _DMESG = re.compile(
     + " ?"
 )
 # a stack's lines begin with blanks of their own, and some lines hold nothing
-_WALL = re.compile(r" ?kernel:(?:[ \t]{1,16}|(?=\S)|$)")
+_WALL = re.compile(r"[>| ]{0,40}kernel:(?:[ \t]{1,16}|(?=\S)|$)")
 # dmesg --time-format iso: a comma before the fraction, and no host behind it, which syslogd would write
 _DMESG_ISO = re.compile(
-    r"[> ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
+    r"[>| ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
 )
 # a syslog line of another program is no kernel message, whatever it says
 _SYSLOG = re.compile(
-    r"[> ]{0,40}"
+    r"[>| ]{0,40}"
     + _NUMBER
     + r"(?:<\d{1,3}>)?"
     + _DATE
@@ -157,8 +157,8 @@ def parse_message(line: str) -> Message | None:
     if inside is not None:
         # console output of user space stands in front of the kernel's line
         return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
-    if match is None or not line[: match.end()].strip(" >"):
-        return Message(line.lstrip("> \t").rstrip(), None, None, False)
+    if match is None or not line[: match.end()].strip(" >|"):
+        return Message(line.lstrip("> |\t").rstrip(), None, None, False)
     return Message(line[match.end() :].strip(), None, None, True)
 
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kdumpkit.analysis.log import boots
+from kdumpkit.analysis.log import boots, unwrap
 from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
-from kdumpkit.analysis.log.open_reports import OpenReports
+from kdumpkit.analysis.log.open_reports import END_OF_REPORT, OpenReports
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
 from kdumpkit.analysis.log.words import PLAIN_REGISTERS
 
-_LITERALS = (*RULE_LITERALS, *boots.LITERALS)
+_LITERALS = (*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
-_BREAK_COLUMNS = (72, 80)
+_BREAK_COLUMNS = unwrap.BREAK_COLUMNS
 #: serial consoles over IPMI and copies of a screen are as wide as this
 _TERMINAL_COLUMNS = 80
 #: a task header is no longer; bounds the pattern that looks for its end
@@ -69,6 +69,8 @@ _BEGINNINGS = (
     "---",
     "[<",
 )
+#: what begins a line that has a prefix, or is quoted
+_LINE_STARTS = ("[", "<", ">")
 #: until 4.10 the address stood twice in front of its symbol
 _HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
 _MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
@@ -93,6 +95,9 @@ def read_crash_blocks(blocks: Iterable[bytes]) -> CrashLog:
     for block in blocks:
         data = rest + block if rest else block
         last = data.rfind(b"\n")
+        if last > 0 and reader.line_number < unwrap.LINES:
+            data = unwrap.unwrapped(data[:last]) + data[last:]
+            last = data.rfind(b"\n")
         # the last whole line stays: whether it is broken shows in the next
         before = data.rfind(b"\n", 0, last) if last > 0 else -1
         if before < 0:
@@ -101,6 +106,8 @@ def read_crash_blocks(blocks: Iterable[bytes]) -> CrashLog:
         reader.take(data[: before + 1], data[before + 1 : last])
         rest = _cut_short(data[before + 1 :], last - before - 1)
     if rest:
+        if reader.line_number < unwrap.LINES:
+            rest = unwrap.unwrapped(rest)
         last = rest.find(b"\n")
         if 0 <= last < len(rest) - 1:
             reader.take(rest[: last + 1], rest[last + 1 :])
@@ -233,6 +240,9 @@ class _Reader:
             self.reports.feed(message.text, message.time_s, message.caller, number)
 
     def _unbroken(self, message: Message, line: str, after: str, candidate: bool) -> Message:
+        if message.text.endswith("=") and len(after) <= _BREAK_COLUMNS[1] and not after.startswith(_LINE_STARTS):
+            # quoted-printable's mark of a break, within a word too: nothing of the next line stands in front of it
+            return message._replace(text=message.text[:-1] + after.rstrip())
         # a mail program breaks a line where the next word would not have fitted, and the rest has no time stamp
         next_message = parse_message(after) if len(after) <= _BREAK_COLUMNS[1] else None
         if next_message is None or next_message.prefixed or not next_message.text:
@@ -253,9 +263,9 @@ class _Reader:
         )
         if (
             fits_not
-            or message.text.endswith("=")
             or message.text.endswith(_GOES_ON)
             or (len(message.text) <= _HEADER_LIMIT and _RELEASE_MISSING.match(message.text))
+            or (candidate and next_message.text.startswith("stuck for "))
             or (not candidate and _MODULE_ALONE.match(next_message.text))
         ):
             return message._replace(text=_joined(message.text, next_message.text))
@@ -268,9 +278,7 @@ class _Reader:
 
 
 def _joined(text: str, rest: str) -> str:
-    # a break after a hyphen took no blank away; an equals sign is quoted-printable's mark of a break within a word
-    if text.endswith("="):
-        return text[:-1] + rest
+    # a break after a hyphen took no blank away
     if text.endswith("-") and not text.endswith(("--", " -")):
         return text + rest
     return f"{text} {rest}"

@@ -213,3 +213,13 @@ def test_frames_of_which_two_stand_on_one_line() -> None:
     found = read_crash(line.encode() for line in glued).fatal
     assert found is not None
     assert found.call_trace == ("widget_step", "widget_work")
+
+
+def test_a_bar_that_quotes_a_log_and_a_quoted_kernel_tag() -> None:
+    for mark in ("| ", "> | ", "> kernel: ", "kernel: "):
+        lines = [mark + text for text in REPORT[:4]]
+        found = read_crash(line.encode() for line in lines).fatal
+        assert found is not None, mark
+        assert (found.comm, found.kernel_release, found.rip_module) == ("worker", "6.1.0-56-cloud-amd64", "widget"), (
+            mark
+        )

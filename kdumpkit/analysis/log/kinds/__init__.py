@@ -21,7 +21,7 @@ _SHARED = (b"BUG", b"INFO: ", b"nable to ", b" [#", b"ernel stack ", b"for more 
 #: a line that holds none of these opens no report; each literal of a rule holds one of them
 LITERALS: tuple[bytes, ...] = (
     *_SHARED,
-    b"Kernel panic - not syncing",
+    b"Kernel panic",
     *dict.fromkeys(
         literal for rule in RULES for literal in rule.literals if not any(shared in literal for shared in _SHARED)
     ),

@@ -1,0 +1,75 @@
+"""Lines that a mail program broke, put together again before anything is looked for in them.
+
+A syslog line with an ISO date, a host and the kernel's stamp has 65 characters before the message begins: wrapped at 72
+columns, the words of a rule are on the next line, or on two lines. The rest of a broken line has no prefix of its own
+and begins with a word that would not have fitted.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: only the beginning of a log is looked at: what a person pasted into a mail is short, and a whole log costs nothing
+LINES = 20_000
+#: mail programs break lines between these columns
+BREAK_COLUMNS = (72, 80)
+#: a blank at the end marks a soft break, and counts
+_FLOWED_COLUMN = 70
+
+_MARKS = b"> \t\r"
+_DATE = rb"(?:\S{3,9} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,16}) \S{1,64} [\w./-]{1,64}"
+#: what the kernel or syslogd put in front of a message
+_BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}\d{1,11}\.\d{1,9}\]|" + _DATE + rb")")
+#: the same with nothing behind it, or broken within
+_ALONE = re.compile(rb"(?:\[ {0,8}\d{1,11}\.\d{1,9}\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
+#: the kernel's release follows
+_TAINT_LAST = re.compile(rb"(?:Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}$")
+_RELEASE = re.compile(rb"\d|-{1,40} {1,3}[-\d]")
+#: what begins a line of the kernel's own is no rest of the line before
+_OWN = re.compile(
+    rb"BUG: |WARNING: |INFO: |Kernel panic|Call [Tt]race|CPU: |Pid: |Code: |RIP|Modules |Hardware |Workqueue: |task: |"
+    rb"pstate: |Krnl |NIP|--|==|\.\.\.|</?[A-Z]|\[ {0,8}\d"
+)
+
+
+def unwrapped(data: bytes) -> bytes:
+    """Whole lines, each rest of a broken one moved behind its beginning and an empty line left in its place.
+
+    The number of lines stays. Lines without prefix, in a log whose lines have none, are left as they are.
+    """
+    lines = data.split(b"\n")
+    begun = -1
+    before = b""
+    changed = False
+    for index, line in enumerate(lines):
+        if _BEGINS.match(line) is not None:
+            begun = index
+            before = line
+            continue
+        rest = line.strip(_MARKS)
+        start = lines[begun].rstrip() if begun >= 0 else b""
+        if begun >= 0 and rest and (_broken(before, rest) or (_RELEASE.match(rest) and _TAINT_LAST.search(start))):
+            # a break after a hyphen took no blank away
+            blank = b"" if start.endswith(b"-") and not start.endswith((b"--", b" -")) else b" "
+            lines[begun] = start + blank + rest
+            lines[index] = b""
+            changed = True
+            before = line
+        else:
+            begun = -1
+    return b"\n".join(lines) if changed else data
+
+
+def _broken(line: bytes, rest: bytes) -> bool:
+    if _ALONE.search(line) is not None:
+        return True
+    bare = line.lstrip(_MARKS).rstrip()
+    # a terminal that is so wide breaks within words, and an equals sign is quoted-printable's mark: both are read later
+    if bare.endswith(b"=") or not len(bare) < BREAK_COLUMNS[1]:
+        return False
+    if _OWN.match(rest) is not None and not bare.endswith((b"WARNING:", b"BUG:", b"INFO:", b"---[ end")):
+        return False
+    if rest.startswith(b"[<") and b"RIP" not in bare:
+        return False
+    column = _FLOWED_COLUMN if line.endswith((b" ", b" \r")) else BREAK_COLUMNS[0]
+    return len(bare) + 1 + len(rest.split(b" ", 1)[0]) > column
