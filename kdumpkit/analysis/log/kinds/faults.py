@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = (
         _HANDLE,
         re.compile(
             r"[Uu]nable to handle kernel (?!NULL)(?:paging request|pointer dereference|access|data|instruction fetch|"
-            r"unaligned|unknown|execute|write|read|tag)[^\[\]]{0,90}?"
+            r"unaligned|unknown|execut(?:e|ion)|write|read|tag)[^\[\]]{0,90}?"
             r"(?:\bat (?:address |virtual address )?(?:0x)?(?=[0-9a-f]{6})" + _ADDRESS + r"|$|(?P<null>\(NULL))"
         ),
         "paging_request",
@@ -95,11 +95,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule((b"ernel stack overflow",), re.compile(r"^Kernel stack overflow\b"), "stack_overflow", Severity.FATAL),
     Rule((b"kernel stack pointer",), re.compile(r"^Bad kernel stack pointer"), "stack_overflow", Severity.FATAL),
-    # "Unhandled fault: synchronous external abort (0x96000010) at 0xffff..."; imprecise ones are arm's
+    # "Unhandled fault: synchronous external abort (0x96000010) at 0xffff..."; imprecise ones are arm's.
+    # A syndrome of class 0x20 or 0x24 came from user space, and the process is killed
     Rule(
         (b"external abort",),
         re.compile(
-            r"(?:Unhandled|Internal) (?:fault|error): .{0,40}?external abort[^\[\]]{0,30}(?:\bat " + _ADDRESS + ")?"
+            r"(?:Unhandled|Internal) (?:fault|error): .{0,40}?external abort(?! \(0x[89][0-3][0-9a-f]{6}\))"
+            r"[^\[\]]{0,30}(?:\bat " + _ADDRESS + ")?"
         ),
         "external_abort",
         Severity.FATAL,

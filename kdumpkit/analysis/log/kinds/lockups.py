@@ -34,13 +34,17 @@ RULES: tuple[Rule, ...] = (
         "hard_lockup",
         Severity.HANG,
     ),
+    # x86 until 2.6.36; without "BUG: " until 2.6.20
+    Rule(
+        (b"LOCKUP",),
+        re.compile(r"(?:^|: )NMI Watchdog detected LOCKUP(?: on CPU ?(?P<cpu>\d{1,6}))?"),
+        "hard_lockup",
+        Severity.HANG,
+    ),
     # here the number is that of the processor that looks
     Rule(
         (b"LOCKUP",),
-        re.compile(
-            r"(?:^|: )(?:BUG: NMI Watchdog detected LOCKUP|"
-            r"(?:Watchdog )?CPU[: ]\d{1,6} detected [Hh]ard LOCKUP (?:on )?other)"
-        ),
+        re.compile(r"(?:^|: )(?:Watchdog )?CPU[: ]\d{1,6} detected [Hh]ard LOCKUP (?:on )?other"),
         "hard_lockup",
         Severity.HANG,
     ),

@@ -37,7 +37,9 @@ RULES: tuple[PanicRule, ...] = (
     ),
     _rule(r"panic_on_warn|kasan\.fault", "warning", "report"),
     _rule(r"Attempted to kill init", "init_killed", "init"),
-    _rule(r"Attempted to kill the idle task|Aiee, killing interrupt handler", "oops", "die"),
+    _rule(r"Attempted to kill the idle task", "oops", "die"),
+    # until 2.6.28 also the end of what the NMI watchdog found
+    _rule(r"Aiee, killing interrupt handler", "oops", "die", "hard_lockup"),
     _rule(r"softlockup", "soft_lockup", "soft_lockup"),
     _rule(r"[Hh]ard LOCKUP|detected LOCKUP|^[Nn][Mm][Ii] [Ww]atchdog", "hard_lockup", "hard_lockup"),
     _rule(r"hung_task", "hung_task", "hung_task"),
