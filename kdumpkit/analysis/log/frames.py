@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# until 2.6.18 a module stood in front, between colons
-_SYMBOL = r"(?::(?P<before>[A-Za-z_][\w-]{0,63}):)?"
+# until 2.6.25 a module stood in front, between colons; klogd wrote it within brackets, in place of the address
+_SYMBOL = r"(?:[:\[](?P<before>[A-Za-z_][\w-]{0,63}):)?"
 _SYMBOL += r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
 # a build id may follow the name (CONFIG_STACKTRACE_BUILD_ID), taint letters of the module may stick to it
 _MODULE = r"(?: \[(?P<module>[A-Za-z_][\w-]{0,63})(?:\([A-Z+-]{1,8}\))?(?: [0-9a-f]{8,64})?\])?"

@@ -73,10 +73,14 @@ _BEGINNINGS = (
 _LINE_STARTS = ("[", "<", ">")
 #: until 4.10 the address stood twice in front of its symbol
 _HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
+#: what then begins the next line; until 2.6.25 a module stood in front of the symbol
+_PLACE_ALONE = re.compile(r"(?::[A-Za-z_][\w-]{0,63}:)?[A-Za-z_][\w.$]{0,255}\+0x[0-9a-f]{1,16}/0x[0-9a-f]")
+_PLACE_MISSING = re.compile(r"WARNING: (?:CPU: \d{1,6} PID: \d{1,10} )?at [\w./-]{1,200}:\d{1,6}$")
 _MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
+#: "=20" is a blank at the end of a line in quoted-printable; RHEL 6 puts dashes and letters of its own behind the taint
 _RELEASE_MISSING = re.compile(
-    r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*$|(?:CPU|Pid): .* \(?\d\S*-$"
-    r"|(?:Not tainted|Tainted: [A-Z ]+)$"
+    r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*(?:- ?[A-Z]{1,2})?(?:=20)?$"
+    r"|(?:CPU|Pid): .* \(?\d\S*-$|(?:Not tainted|Tainted: [A-Z ]+)$|WARNING: CPU: \d{1,6}$|CPU: \d{1,6} PID: \d{1,10}$"
 )
 
 
@@ -146,7 +150,7 @@ class _Reader:
         self.line_number = 0
         #: whether lines of this log have prefixes, so that one without is no kernel's
         self.prefixed = False
-        #: number of the line that was read with the one before it
+        #: number of the last line that was read with the one before it
         self.joined = 0
         self.reports = OpenReports()
 
@@ -175,7 +179,7 @@ class _Reader:
             line = texts[index]
             index += 1
             number = self.line_number + index
-            if number == self.joined:
+            if number <= self.joined:
                 continue
             sole = reports.sole
             if sole is not None and sole.tracing and index <= next_hit and "+0x" in line and not sole.sealed:
@@ -219,10 +223,11 @@ class _Reader:
                         feed(text, None, None, number)
                         continue
             after = texts[index] if index < end else None if following is None else decode_line(following)
-            self._line(line, after, number, index > next_hit)
+            third = texts[index + 1] if index + 1 < end else None
+            self._line(line, after, third, number, index > next_hit)
         return end
 
-    def _line(self, line: str, after: str | None, number: int, candidate: bool) -> None:
+    def _line(self, line: str, after: str | None, third: str | None, number: int, candidate: bool) -> None:
         message = parse_message(line)
         if message is None:
             return
@@ -233,6 +238,9 @@ class _Reader:
             if whole is not message:
                 message = whole
                 self.joined = number + 1
+                if third is not None:
+                    message = self._unbroken(whole, after, third, candidate)
+                    self.joined += message is not whole
         if candidate:
             for part in split_glued(message):
                 self.reports.take(part, number)
@@ -266,7 +274,8 @@ class _Reader:
             or message.text.endswith(_GOES_ON)
             or (len(message.text) <= _HEADER_LIMIT and _RELEASE_MISSING.match(message.text))
             or (candidate and next_message.text.startswith("stuck for "))
-            or (not candidate and _MODULE_ALONE.match(next_message.text))
+            or (_PLACE_ALONE.match(next_message.text) and _place_missing(message.text))
+            or ((not candidate or "+0x" in message.text[-40:]) and _MODULE_ALONE.match(next_message.text))
         ):
             return message._replace(text=_joined(message.text, next_message.text))
         return message
@@ -277,11 +286,15 @@ class _Reader:
         return CrashLog(fatal, blocks, reports.order, self.line_number, reports.boots.count, in_capture)
 
 
+def _place_missing(text: str) -> bool:
+    return _HALF_PLACE.search(text) is not None or _PLACE_MISSING.match(text) is not None
+
+
 def _joined(text: str, rest: str) -> str:
     # a break after a hyphen took no blank away
     if text.endswith("-") and not text.endswith(("--", " -")):
         return text + rest
-    return f"{text} {rest}"
+    return f"{text.removesuffix('=20')} {rest}"
 
 
 def _hits(data: bytes) -> list[int]:

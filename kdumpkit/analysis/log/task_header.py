@@ -36,6 +36,8 @@ _STATE_ONLY = re.compile(_TAINT)
 _IDENTITY = re.compile(
     r"(?P<release>\d[\w.+~-]{0,120}) (?P<version>#\d[^\n]{0,120}?) (?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40})$"
 )
+#: until 3.2
+_BARE_IDENTITY = re.compile(r"(?P<release>\d\.\d[\w.+~-]{0,120}) (?P<version>#\d[\w.~-]{0,40})$")
 _LOCK_TASK = re.compile(
     r"(?P<comm>.{1,64})/(?P<pid>\d{1,10}) (?:is trying to |is freeing |just changed |\[HC\d|is leaving )"
 )
@@ -133,6 +135,9 @@ def parse_lock_lines(text: str) -> TaskHeader | None:
     match = _IDENTITY.match(text)
     if match is not None:
         return TaskHeader(taint=parse_taint(match["taint"]), release=match["release"], version=match["version"])
+    match = _BARE_IDENTITY.match(text)
+    if match is not None:
+        return TaskHeader(release=match["release"], version=match["version"])
     match = _LOCK_TASK.match(text)
     return None if match is None else TaskHeader(pid=_int(match["pid"]), comm=match["comm"])
 
