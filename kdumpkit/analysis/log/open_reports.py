@@ -114,7 +114,10 @@ class OpenReports:
         self._take_time(message.time_s, number)
         if text.startswith(END_OF_REPORT) and not (self.order or self.open):
             # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
-            self._open(Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s), message.caller)
+            headless = Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s)
+            # the line of another oops below is none of this one's
+            headless.died = True
+            self._open(headless, message.caller)
             return
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return

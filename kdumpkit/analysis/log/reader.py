@@ -93,30 +93,25 @@ def read_crash(lines: Iterable[bytes]) -> CrashLog:
 
 
 def read_crash_blocks(blocks: Iterable[bytes]) -> CrashLog:
-    """The same from the bytes of a file, cut anywhere; only as much as one block and one line is held."""
+    """The same from the bytes of a file, cut anywhere; only as much as one block and two lines is held."""
     reader = _Reader()
     rest = b""
-    for block in blocks:
+    for block in unwrap.unwrapped(blocks):
         data = rest + block if rest else block
         last = data.rfind(b"\n")
-        if last > 0 and reader.line_number < unwrap.LINES:
-            data = unwrap.unwrapped(data[:last]) + data[last:]
-            last = data.rfind(b"\n")
-        # the last whole line stays: whether it is broken shows in the next
-        before = data.rfind(b"\n", 0, last) if last > 0 else -1
-        if before < 0:
+        # the last two whole lines stay: whether a line is broken shows in the next, and again in the one after that
+        before = data.rfind(b"\n", 0, max(last, 0))
+        first = data.rfind(b"\n", 0, max(before, 0))
+        if first < 0:
             rest = _cut_short(data, last)
             continue
-        reader.take(data[: before + 1], data[before + 1 : last])
-        rest = _cut_short(data[before + 1 :], last - before - 1)
-    if rest:
-        if reader.line_number < unwrap.LINES:
-            rest = unwrap.unwrapped(rest)
-        last = rest.find(b"\n")
-        if 0 <= last < len(rest) - 1:
-            reader.take(rest[: last + 1], rest[last + 1 :])
-            rest = rest[last + 1 :]
-        reader.take(rest if rest.endswith(b"\n") else rest + b"\n", None)
+        reader.take(data[: first + 1], (data[first + 1 : before], data[before + 1 : last]))
+        rest = _cut_short(data[first + 1 :], last - first - 1)
+    lines = rest.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for index, line in enumerate(lines):
+        reader.take(line + b"\n", tuple(lines[index + 1 :]))
     return reader.finish()
 
 
@@ -154,8 +149,8 @@ class _Reader:
         self.joined = 0
         self.reports = OpenReports()
 
-    def take(self, data: bytes, following: bytes | None) -> None:
-        """Look at some whole lines; ``following`` is the line after them."""
+    def take(self, data: bytes, following: tuple[bytes, ...]) -> None:
+        """Look at some whole lines; ``following`` are the next two."""
         hits = _hits(data)
         if hits or self.reports.open:
             count = self._take_lines(_decode_lines(data), hits, following)
@@ -163,7 +158,7 @@ class _Reader:
             count = data.count(b"\n")
         self.line_number += count
 
-    def _take_lines(self, texts: list[str], hits: list[int], following: bytes | None) -> int:
+    def _take_lines(self, texts: list[str], hits: list[int], following: tuple[bytes, ...]) -> int:
         reports = self.reports
         index, end, hit = 0, len(texts), 0
         next_hit = hits[0] if hits else end
@@ -222,25 +217,23 @@ class _Reader:
                     if text[:3] not in _BREAKABLE_BEGIN:
                         feed(text, None, None, number)
                         continue
-            after = texts[index] if index < end else None if following is None else decode_line(following)
-            third = texts[index + 1] if index + 1 < end else None
-            self._line(line, after, third, number, index > next_hit)
+            after = texts[index : index + 2] + [decode_line(raw) for raw in following[: max(index + 2 - end, 0)]]
+            self._line(line, after, number, index > next_hit)
         return end
 
-    def _line(self, line: str, after: str | None, third: str | None, number: int, candidate: bool) -> None:
+    def _line(self, line: str, after: list[str], number: int, candidate: bool) -> None:
         message = parse_message(line)
         if message is None:
             return
         if message.prefixed:
             self.prefixed = True
-        if after is not None and (candidate or message.text.startswith(_BREAKABLE)):
-            whole = self._unbroken(message, line, after, candidate)
-            if whole is not message:
-                message = whole
-                self.joined = number + 1
-                if third is not None:
-                    message = self._unbroken(whole, after, third, candidate)
-                    self.joined += message is not whole
+        if after and (candidate or message.text.startswith(_BREAKABLE)):
+            for index, rest in enumerate(after):
+                whole = self._unbroken(message, line, rest, candidate)
+                if whole is message:
+                    break
+                message, line = whole, rest
+                self.joined = number + 1 + index
         if candidate:
             for part in split_glued(message):
                 self.reports.take(part, number)

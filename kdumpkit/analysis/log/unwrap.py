@@ -8,6 +8,9 @@ and begins with a word that would not have fitted.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+
+from kdumpkit.analysis.log.prefixes import LINE_LIMIT
 
 #: only the beginning of a log is looked at: what a person pasted into a mail is short, and a whole log costs nothing
 LINES = 20_000
@@ -32,32 +35,80 @@ _OWN = re.compile(
 )
 
 
-def unwrapped(data: bytes) -> bytes:
-    """Whole lines, each rest of a broken one moved behind its beginning and an empty line left in its place.
+def unwrapped(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a file, each rest of a broken one moved behind its beginning and an empty line left in its place.
 
-    The number of lines stays. Lines without prefix, in a log whose lines have none, are left as they are.
+    The number of lines stays, and it makes no difference where the blocks were cut. Lines without prefix, in a log
+    whose lines have none, are left as they are.
     """
-    lines = data.split(b"\n")
-    begun = -1
-    before = b""
-    changed = False
-    for index, line in enumerate(lines):
+    lines = _Lines()
+    rest = b""
+    source = iter(blocks)
+    for block in source:
+        data = rest + block if rest else block
+        start = 0
+        while lines.count < LINES and (end := data.find(b"\n", start)) >= 0:
+            lines.take(data[start:end])
+            start = end + 1
+        if lines.count == LINES:
+            yield lines.taken(last=True) + data[start:]
+            yield from source
+            return
+        rest = data[start:] if len(data) - start <= 2 * LINE_LIMIT else data[start : start + 2 * LINE_LIMIT]
+        if taken := lines.taken(last=False):
+            yield taken
+    if rest:
+        lines.take(rest)
+    if taken := lines.taken(last=True):
+        yield taken
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.count = 0
+        self._done: list[bytes] = []
+        #: a line that has a prefix, all that was broken off it, and empty lines in the places of that
+        self._held: list[bytes] = []
+        #: the last piece of it, as it stood
+        self._before = b""
+
+    def take(self, line: bytes) -> None:
+        self.count += 1
+        held = self._held
         if _BEGINS.match(line) is not None:
-            begun = index
-            before = line
-            continue
-        rest = line.strip(_MARKS)
-        start = lines[begun].rstrip() if begun >= 0 else b""
-        if begun >= 0 and rest and (_broken(before, rest) or (_RELEASE.match(rest) and _TAINT_LAST.search(start))):
-            # a break after a hyphen took no blank away
-            blank = b"" if start.endswith(b"-") and not start.endswith((b"--", b" -")) else b" "
-            lines[begun] = start + blank + rest
-            lines[index] = b""
-            changed = True
-            before = line
+            self._done += held
+            self._held = [line]
+            self._before = line
+        elif held and (whole := _whole(held[0], self._before, line)) is not None:
+            held[0] = whole
+            held.append(b"")
+            self._before = line
         else:
-            begun = -1
-    return b"\n".join(lines) if changed else data
+            self._done += held
+            self._done.append(line)
+            self._held = []
+
+    def taken(self, *, last: bool) -> bytes:
+        """The lines that are done; with ``last`` all of them."""
+        done = self._done
+        self._done = []
+        if last:
+            done += self._held
+            self._held = []
+        return b"\n".join(done) + b"\n" if done else b""
+
+
+def _whole(start: bytes, before: bytes, line: bytes) -> bytes | None:
+    """What was broken put together; None where the line is no rest of it."""
+    if len(start) + len(line) > LINE_LIMIT:
+        return None
+    rest = line.strip(_MARKS)
+    start = start.rstrip()
+    if not rest or not (_broken(before, rest) or (_RELEASE.match(rest) and _TAINT_LAST.search(start))):
+        return None
+    # a break after a hyphen took no blank away
+    blank = b"" if start.endswith(b"-") and not start.endswith((b"--", b" -")) else b" "
+    return start + blank + rest
 
 
 def _broken(line: bytes, rest: bytes) -> bool:

@@ -63,7 +63,7 @@ def test_a_broken_log_reads_as_the_whole_one(report: tuple[str, ...], prefix: st
 
 def test_the_numbers_of_lines_stay() -> None:
     broken = b"Jul 27 00:17:51 host-with-a-name kernel: [  100.000001] Kernel panic - not\nsyncing: widget\nafter\n"
-    joined = unwrapped(broken)
+    joined = b"".join(unwrapped([broken]))
     assert joined.count(b"\n") == broken.count(b"\n")
     assert joined.split(b"\n")[0].endswith(b"Kernel panic - not syncing: widget")
     log = read_crash(broken.splitlines())
@@ -85,7 +85,41 @@ def test_the_numbers_of_lines_stay() -> None:
     ],
 )
 def test_what_is_not_broken_stays(text: bytes) -> None:
-    assert unwrapped(text) == text
+    assert b"".join(unwrapped([text])) == text
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\nafter", b"\n \n[  100.000002] after"])
+def test_where_the_blocks_are_cut_makes_no_difference(size: int, end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp = b"Jul 27 00:17:51 host-with-a-name kernel: [  100.000001] "
+    text = (
+        stamp
+        + b"Kernel panic - not\nsyncing: the widget has a reason so long that it is broken once more\nwithin_the_middle"
+        + end
+    )
+    blocks = [text[at : at + size] for at in range(0, len(text), size)]
+    whole = b"".join(unwrapped([text]))
+    assert b"".join(unwrapped(blocks)) == whole
+    assert whole.count(b"\n") == len(text.splitlines())
+    assert b"not syncing: the widget has a reason so long that it is broken once more within_the_middle\n\n\n" in whole
+    # past the lines that are looked at, nothing is put together
+    monkeypatch.setattr("kdumpkit.analysis.log.unwrap.LINES", 2)
+    few = b"".join(unwrapped(blocks))
+    assert few == b"".join(unwrapped([text]))
+    assert b"once more\n\nwithin_the_middle" in few
+
+
+def test_an_oops_below_the_end_of_another_whose_beginning_is_lost() -> None:
+    block = read_crash(
+        [
+            b"[   10.000001] ---[ end trace 0123456789abcdef ]---",
+            b"[   10.000002] general protection fault: 0000 [#2] SMP PTI",
+            b"[   10.000003] CPU: 3 PID: 44 Comm: widgetd Tainted: G      D 6.1.0-9-amd64 #1",
+            b"[   10.000004] RIP: 0010:widget_get+0x1d/0x30 [widget]",
+        ]
+    ).fatal
+    assert block is not None
+    assert (block.kind, block.first_line, block.rip_symbol) == ("gpf", 2, "widget_get")
 
 
 def test_what_looks_like_a_line_number_is_the_rest_of_a_register_line() -> None:
