@@ -28,6 +28,7 @@ def _required() -> set[str]:
     return set(filter(None, os.environ.get("KDUMPKIT_REQUIRE", "").split(",")))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what boots machines, unless ``KDUMPKIT_<MARKER>=1`` or ``KDUMPKIT_REQUIRE`` asks for it."""
     for item in items:
