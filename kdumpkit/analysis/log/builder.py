@@ -190,9 +190,9 @@ class Builder:
     def _take_other(self, text: str, word: str, line_number: int) -> bool:
         if self.tracing and text[:1] == "<":
             return True
-        if self.kind == "mce" and " RIP" in text and "{" in text and not self.sealed:
-            # print_mce(): "RIP !INEXACT! 10:<ffffffff81234567> {symbol+0x1/0x2}"; 10 is the kernel's segment
-            if " 10:" in text:
+        if self.kind == "mce" and "{" in text and (" RIP" in text or text[0] == "{") and not self.sealed:
+            # print_mce(): "RIP !INEXACT! 10:<addr> {symbol+0x1/0x2}", on one line or two; 10 is the kernel's segment
+            if " 10:" in text or text[0] == "{":
                 self._take_location(parse_location(text), line_number)
             return True
         if self.module_lines and not self.sealed and not self.tracing:

@@ -210,6 +210,9 @@ class OpenReports:
         if current.kind == rule.kind and fresh and not current.header_lines:
             # MCEs of several banks, stalls of several processors, an assertion and its place
             current.confirmed = True
+            if rule.kind == "kasan" and number == current.last_line + 1:
+                # with inlined functions named, the title is printed once for each
+                return True
             if rule.kind not in ("warning", "kasan", "bug_on", "soft_lockup", "hung_task"):
                 current.take_groups(match.groupdict(), number)
                 return True

@@ -163,10 +163,12 @@ def parse_message(line: str) -> Message | None:
 
 
 def split_glued(message: Message) -> list[Message]:
-    """The messages of a line on which two writers met: each stamp inside it begins one of its own."""
-    match = _INSIDE.search(message.text)
-    if match is None or match.start() == 0:
+    """The messages of a line on which writers met, or several lines: each stamp inside it begins one of its own."""
+    text = message.text
+    matches = list(_INSIDE.finditer(text))
+    if not matches or matches[0].start() == 0:
         return [message]
-    first = message._replace(text=message.text[: match.start()].strip())
-    rest = Message(message.text[match.end() :].strip(), float(match["stamp"]), match["caller"], True)
-    return [first, rest] if first.text else [rest]
+    parts = [message._replace(text=text[: matches[0].start()].strip())]
+    for match, end in zip(matches, [*(other.start() for other in matches[1:]), len(text)], strict=True):
+        parts.append(Message(text[match.end() : end].strip(), float(match["stamp"]), match["caller"], True))
+    return [part for part in parts if part.text]

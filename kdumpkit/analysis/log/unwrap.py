@@ -25,6 +25,8 @@ _DATE = rb"(?:\S{3,9} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\
 _BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}\d{1,11}\.\d{1,9}\]|" + _DATE + rb")")
 #: the same with nothing behind it, or broken within
 _ALONE = re.compile(rb"(?:\[ {0,8}\d{1,11}\.\d{1,9}\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
+#: a stamp that was broken behind its bracket
+_STAMP_REST = re.compile(rb"\d{1,11}\.\d{1,9}\]")
 #: the kernel's release follows
 _TAINT_LAST = re.compile(rb"(?:Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}$")
 _RELEASE = re.compile(rb"\d|-{1,40} {1,3}[-\d]")
@@ -112,7 +114,7 @@ def _whole(start: bytes, before: bytes, line: bytes) -> bytes | None:
 
 
 def _broken(line: bytes, rest: bytes) -> bool:
-    if _ALONE.search(line) is not None:
+    if _ALONE.search(line) is not None or (line.rstrip().endswith(b" [") and _STAMP_REST.match(rest) is not None):
         return True
     bare = line.lstrip(_MARKS).rstrip()
     # a terminal that is so wide breaks within words, and an equals sign is quoted-printable's mark: both are read later

@@ -71,6 +71,17 @@ def test_kcsan_and_kmsan_print_no_heading_either(kind: str, title: str, before: 
     assert (block.pid, block.cpu) == (132, 1)
 
 
+def test_kasan_prints_its_title_once_for_each_inlined_function() -> None:
+    block = fatal(
+        "BUG: KASAN: slab-use-after-free in widget_read include/widget.h:96 [inline]\n"
+        "BUG: KASAN: slab-use-after-free in widget_work+0x694/0xa80 drivers/widget.c:1022\n"
+        "Read of size 8 at addr ffff8880295de478 by task widgetd/67\n"
+        "\n"
+        "CPU: 2 UID: 0 PID: 67 Comm: widgetd Not tainted 6.15.0 #1\n"
+    )
+    assert (block.kind, block.comm, block.pid, block.cpu) == ("kasan", "widgetd", 67, 2)
+
+
 def test_kasan_of_4_0() -> None:
     block = fatal(
         "[  797.000001] BUG: KASan: use after free in widget_free+0x2c9/0x340 [widget] at addr ffff880d59947040\n"

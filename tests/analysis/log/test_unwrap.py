@@ -61,6 +61,19 @@ def test_a_broken_log_reads_as_the_whole_one(report: tuple[str, ...], prefix: st
     assert other.call_trace == one.call_trace
 
 
+def test_lines_that_became_one_paragraph() -> None:
+    block = read_crash(
+        [
+            b"> [  100.000001] mce: [Hardware Error]: CPU 3: Machine Check Exception: 5 Bank 6:",
+            b"> ba00000011000402 [  100.000002] mce: [Hardware Error]: TSC 135a261fe61 [",
+            b"> 100.000003] Kernel panic - not syncing: Fatal machine check [  100.000004] Kernel",
+            b"> Offset: disabled",
+        ]
+    ).fatal
+    assert block is not None
+    assert (block.kind, block.cpu, block.panic_reason) == ("mce", 3, "Fatal machine check")
+
+
 def test_the_numbers_of_lines_stay() -> None:
     broken = b"Jul 27 00:17:51 host-with-a-name kernel: [  100.000001] Kernel panic - not\nsyncing: widget\nafter\n"
     joined = b"".join(unwrapped([broken]))
