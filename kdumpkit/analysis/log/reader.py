@@ -238,7 +238,8 @@ class _Reader:
             for part in split_glued(message):
                 self.reports.take(part, number)
         elif message.text:
-            self.reports.feed(message.text, message.time_s, message.caller, number)
+            for part in split_glued(message) if "] " in message.text else (message,):
+                self.reports.feed(part.text, part.time_s, part.caller, number)
 
     def _unbroken(self, message: Message, line: str, after: str, candidate: bool) -> Message:
         if message.text.endswith("=") and len(after) <= _BREAK_COLUMNS[1] and not after.startswith(_LINE_STARTS):

@@ -19,6 +19,7 @@ BREAK_COLUMNS = (72, 80)
 #: a blank at the end marks a soft break, and counts
 _FLOWED_COLUMN = 70
 
+_ESCAPES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&amp;", b"&"))
 _MARKS = b"> \t\r"
 _DATE = rb"(?:\S{3,9} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,16}) \S{1,64} [\w./-]{1,64}"
 #: what the kernel or syslogd put in front of a message
@@ -41,7 +42,7 @@ def unwrapped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a file, each rest of a broken one moved behind its beginning and an empty line left in its place.
 
     The number of lines stays, and it makes no difference where the blocks were cut. Lines without prefix, in a log
-    whose lines have none, are left as they are.
+    whose lines have none, are left as they are. What a web page wrote for angle brackets becomes those.
     """
     lines = _Lines()
     rest = b""
@@ -76,6 +77,9 @@ class _Lines:
 
     def take(self, line: bytes) -> None:
         self.count += 1
+        if b"&lt;" in line or b"&gt;" in line:
+            for escape, character in _ESCAPES:
+                line = line.replace(escape, character)
         held = self._held
         if _BEGINS.match(line) is not None:
             self._done += held

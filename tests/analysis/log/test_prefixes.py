@@ -223,3 +223,16 @@ def test_a_bar_that_quotes_a_log_and_a_quoted_kernel_tag() -> None:
         assert (found.comm, found.kernel_release, found.rip_module) == ("worker", "6.1.0-56-cloud-amd64", "widget"), (
             mark
         )
+
+
+@pytest.mark.parametrize("quote", ["", "> ", "| "])
+def test_a_stamp_within_the_first_line_of_a_stack(quote: str) -> None:
+    lines = [
+        "[  100.000001] BUG: unable to handle kernel paging request at ffffffffdeadbeef",
+        "[  100.000002] Call Trace:",
+        "[  100.000003]  <IRQ> [  100.000004]  [<ffffffff814249f9>] widget_first+0x1c9/0x279",
+        "[  100.000005]  [<ffffffff8143035a>] widget_second+0xc70/0xd27",
+    ]
+    found = read_crash((quote + line).encode() for line in lines).fatal
+    assert found is not None
+    assert found.call_trace == ("widget_first", "widget_second")

@@ -74,6 +74,19 @@ def test_lines_that_became_one_paragraph() -> None:
     assert (block.kind, block.cpu, block.panic_reason) == ("mce", 3, "Fatal machine check")
 
 
+def test_a_log_out_of_the_source_of_a_web_page() -> None:
+    block = read_crash(
+        [
+            b"BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
+            b"IP: [&lt;ffffffff8020776b&gt;] widget_get+0x1/0x2 [widget]",
+            b"Call Trace:",
+            b" &lt;IRQ&gt;  [&lt;ffffffff802a3b94&gt;] widget_lock+0x94/0x220",
+        ]
+    ).fatal
+    assert block is not None
+    assert (block.rip_symbol, block.call_trace) == ("widget_get", ("widget_lock",))
+
+
 def test_the_numbers_of_lines_stay() -> None:
     broken = b"Jul 27 00:17:51 host-with-a-name kernel: [  100.000001] Kernel panic - not\nsyncing: widget\nafter\n"
     joined = b"".join(unwrapped([broken]))
