@@ -90,6 +90,10 @@ _WALL = re.compile(r"[>| ]{0,40}kernel:(?:[ \t]{1,16}|(?=\S)|$)")
 _DMESG_ISO = re.compile(
     r"[>| ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
 )
+# loggers of many consoles: the time, then the node, perhaps a level
+_CONSOLE = re.compile(
+    r"[>| ]{0,40}\[" + _CLOCK + r"\](?=\[[A-Za-z])(?!\[[TC]\d{1,10}\])(?:\[[A-Za-z][\w.:-]{0,63} {0,40}\]){1,3} ?"
+)
 # a syslog line of another program is no kernel message, whatever it says
 _SYSLOG = re.compile(
     r"[>| ]{0,40}"
@@ -150,6 +154,13 @@ def parse_message(line: str) -> Message | None:
     dmesg = _DMESG.match(line)
     if dmesg is not None:
         return Message(line[dmesg.end() :].strip(), None, dmesg["caller"], True)
+    console = _CONSOLE.match(line)
+    if console is not None:
+        text = line[console.end() :]
+        stamp = COMMON_PREFIX.match(text)
+        if stamp is None:
+            return Message(text.strip(), None, None, True)
+        return Message(text[stamp.end() :].strip(), float(stamp[1]), stamp[2], True)
     wall = _WALL.match(line)
     if wall is not None:
         return Message(line[wall.end() :].strip(), None, None, True)

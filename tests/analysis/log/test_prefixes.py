@@ -18,6 +18,10 @@ TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
         # journalctl -o short-full, short-unix; dmesg -d, --time-format iso; a console server's date before the stamp
         ("Mon 2024-07-29 12:00:00 CEST host kernel: ", None, None),
         ("1722247200.123456 host kernel: ", None, None),
+        # loggers of many consoles
+        ("[12:00:00][rack1-node2]", None, None),
+        ("[12:00:00.123][Machine        ][Info   ] ", None, None),
+        ("[12:00:00][rack1-node2][   12.345678] ", 12.345678, None),
         ("[   12.345678 <    0.000010>] ", 12.345678, None),
         ("2024-07-29T12:00:00,123456+02:00 ", None, None),
         ("[Mon Jul 29 12:00:00 2024][   12.345678] ", 12.345678, None),

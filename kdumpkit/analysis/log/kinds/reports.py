@@ -76,7 +76,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         (b"BUG: ",),
         re.compile(
-            r"(?:^|[\s\]:])BUG: (?:sleeping function called|scheduling while atomic|Bad page (?:state|map|cache)|"
+            r"(?:^|[\s\]:])BUG: scheduling while atomic: (?P<comm>\S.{0,31}?)/(?P<pid>\d{1,10})/0x[0-9a-f]{8}(?!\w)"
+        ),
+        "warning",
+        Severity.REPORT,
+    ),
+    Rule(
+        (b"BUG: ",),
+        re.compile(
+            r"(?:^|[\s\]:])BUG: (?:sleeping function called|scheduling while atomic|"
+            r"Bad page (?:state|map|cache)(?: in process (?P<comm>\S.{0,15}?)  p(?:fn|te):)?|"
             r"Bad rss-counter|non-zero (?:pgtables|page table|nr_ptes)|using (?:__this_cpu|smp_processor_id)|"
             r"spinlock |rwlock |rt-mutex|"
             r"unable to handle kernel\b.{0,4}$|memory leak|Dentry |atomic |lock |mutex |corrupted |stack )"
