@@ -19,6 +19,11 @@ BREAK_COLUMNS = (72, 80)
 #: a blank at the end marks a soft break, and counts
 _FLOWED_COLUMN = 70
 
+#: so many lines that end so, with a rest behind them, tell of quoted-printable
+_SOFT_BREAKS = 2
+_SOFT_BREAK = re.compile(rb"[^\n]{55,75}[^\n=]=\r?$")
+#: an escaped end of a line is left: the number of lines stays
+_ENCODED = re.compile(rb"=(?!0[AD])([0-9A-F]{2})")
 _ESCAPES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&amp;", b"&"))
 _MARKS = b"> \t\r"
 _DATE = rb"(?:\S{3,9} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,16}) \S{1,64} [\w./-]{1,64}"
@@ -42,7 +47,8 @@ def unwrapped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a file, each rest of a broken one moved behind its beginning and an empty line left in its place.
 
     The number of lines stays, and it makes no difference where the blocks were cut. Lines without prefix, in a log
-    whose lines have none, are left as they are. What a web page wrote for angle brackets becomes those.
+    whose lines have none, are left as they are. What a web page wrote for angle brackets becomes those, and
+    quoted-printable what it encodes.
     """
     lines = _Lines()
     rest = b""
@@ -74,9 +80,46 @@ class _Lines:
         self._held: list[bytes] = []
         #: the last piece of it, as it stood
         self._before = b""
+        self._soft = False
+        self._soft_breaks = 0
+        #: a line of quoted-printable that goes on, and how many lines were put together in it
+        self._open = b""
+        self._parts = 0
 
     def take(self, line: bytes) -> None:
         self.count += 1
+        if self._soft_breaks >= _SOFT_BREAKS:
+            self._decode(line)
+            return
+        self._place(line)
+        if self._soft and _BEGINS.match(line) is None:
+            self._soft_breaks += 1
+        self._soft = line.endswith((b"=", b"=\r")) and _SOFT_BREAK.match(line) is not None
+
+    def _decode(self, line: bytes) -> None:
+        line = line.rstrip(b"\r")
+        # KASAN draws lines of equals signs, which quoted-printable would escape
+        soft = line.endswith(b"=") and not line.endswith(b"==")
+        if b"=" in line:
+            line = _ENCODED.sub(lambda match: bytes((int(match[1], 16),)), line[:-1] if soft else line)
+        self._open += line
+        self._parts += 1
+        if not soft or len(self._open) > LINE_LIMIT:
+            self._close()
+
+    def _close(self) -> None:
+        if not self._parts:
+            return
+        self._place(self._open.replace(b"\xc2\xa0", b" "))
+        gaps = [b""] * (self._parts - 1)
+        if self._held:
+            self._held += gaps
+        else:
+            self._done += gaps
+        self._open = b""
+        self._parts = 0
+
+    def _place(self, line: bytes) -> None:
         if b"&lt;" in line or b"&gt;" in line:
             for escape, character in _ESCAPES:
                 line = line.replace(escape, character)
@@ -96,6 +139,8 @@ class _Lines:
 
     def taken(self, *, last: bool) -> bytes:
         """The lines that are done; with ``last`` all of them."""
+        if last:
+            self._close()
         done = self._done
         self._done = []
         if last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import quopri
 import textwrap
 
 import pytest
@@ -85,6 +86,38 @@ def test_a_log_out_of_the_source_of_a_web_page() -> None:
     ).fatal
     assert block is not None
     assert (block.rip_symbol, block.call_trace) == ("widget_get", ("widget_lock",))
+
+
+def test_quoted_printable_reads_as_what_it_encodes() -> None:
+    lines = [
+        *["[   90.000001] widget: a line that is so long that a mail program must break it in the end =)"] * 3,
+        "[  100.000001] ==================================================================",
+        "[  100.000002] BUG: KASAN: slab-use-after-free in widget_get_the_first_of_them+0x1d/0x30 [widget]",
+        "[  100.000003] CPU: 3 PID: 44 Comm: widgetd Kdump: loaded Tainted: G        W  OE     6.1.0-9-amd64 #1",
+        "[  100.000004] Call Trace:",
+        "[  100.000005]  widget_close_everything_that_is_open_and_a_little_more+0x1d/0x30 [widget]",
+        "[  100.000006] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b of the widget",
+    ]
+    encoded = quopri.encodestring("\n".join(lines).encode()).split(b"\n")
+    assert len(encoded) > len(lines)
+    one, other = read_crash(line.encode() for line in lines).fatal, read_crash(encoded).fatal
+    assert one is not None
+    assert other is not None
+    for field in (*FIELDS, "call_trace"):
+        assert getattr(other, field) == getattr(one, field), field
+    assert one.panic_reason == "Attempted to kill init! exitcode=0x0000000b of the widget"
+    text = b"\n".join(encoded) + b"\n"
+    decoded = b"".join(unwrapped([text]))
+    assert decoded.count(b"\n") == text.count(b"\n")
+    assert b"".join(unwrapped([text[start : start + 7] for start in range(0, len(text), 7)])) == decoded
+    # cut where a line goes on: nothing is lost
+    assert b"".join(unwrapped([text[: text.rindex(b"=\n") + 2]])).rstrip().endswith(b"init! exitcode")
+
+
+def test_equals_signs_of_a_log_are_not_quoted_printable() -> None:
+    text = (b"[  100.000001] " + b"=" * 66 + b"\n[  100.000002] widget=AB\n") * 3
+    text += (b"[  100.000003] widget: " + b"word " * 8 + b"option=\n[  100.000004] widget=AB\n") * 3
+    assert b"".join(unwrapped([text])) == text
 
 
 def test_the_numbers_of_lines_stay() -> None:
