@@ -160,6 +160,8 @@ def test_vmlinux_with_build_id_and_nothing_else(tmp_path: Path) -> None:
         (b"\x28\xb5\x2f\xfd" + bytes(100), NotAVmcore, "packed by zstd"),
         (dumps.elf_core(), NotAVmcore, "has no VMCOREINFO"),
     ],
+    # not by the bytes: each worker would have others of its own
+    ids=("empty", "random", "without-table", "flattened-and-cut", "zstd", "without-vmcoreinfo"),
 )
 def test_what_is_no_dump_gets_one_sentence(tmp_path: Path, content: bytes, kind: type[VmcoreError], words: str) -> None:
     path = tmp_path / "vmcore"
