@@ -80,8 +80,9 @@ def _kind(block: Mapping[str, Any]) -> str:
     means = _SEVERITY_MEANS.get(str(block.get("severity")))
     number = block.get("oops_number") or 1
     earlier = f"; oops number {number} since boot, so an earlier one may be what it comes from" if number > 1 else ""
-    went_on = "; the kernel did not panic" if block.get("panicked") is False else ""
-    return words + (f" ({means})" if means else "") + went_on + earlier
+    # where kdump takes over from an oops, nothing is printed of a panic
+    no_panic = "; the log shows no panic" if block.get("panicked") is False else ""
+    return words + (f" ({means})" if means else "") + no_panic + earlier
 
 
 def _when(block: Mapping[str, Any]) -> str:
