@@ -14,7 +14,8 @@ from kdumpkit.runbook.clock import utc
 #: label and value, cleaned
 Row = tuple[str, str]
 
-_MOST_FRAMES = 24
+#: a stack with an interrupt and inlined functions has 30 and more; one that calls itself has no end
+_MOST_FRAMES = 64
 _MOST_CALLS = 10
 #: what each word of the scale means, for somebody who reads it for the first time
 CONFIDENCE_MEANS = {

@@ -280,6 +280,15 @@ def test_each_field_of_a_report_of_the_kernel_is_shown(name: str) -> None:
     assert "the log shows no panic" in crash_text(plain(**{name: values | {"panicked": False}}))
 
 
+@pytest.mark.parametrize(("count", "said"), [(25, None), (500, "… 436 more")])
+def test_a_stack_to_copy_is_whole_but_where_a_function_calls_itself(count: int, said: str | None) -> None:
+    frames = [{"function": f"step_{number}"} for number in range(count)]
+    shown = crash_text(plain(sections={"crashed_task": {"frames": frames}}))
+    assert "step_24" in shown
+    assert ("more" in shown.split("step_24")[1].split("\n\n")[0]) == (said is not None)
+    assert said is None or said in shown
+
+
 def test_each_field_of_the_dump_and_of_its_symbols_is_shown() -> None:
     dump, symbols = marked(DUMP, "dump"), marked(SYMBOLS, "symbols")
     dump["crash_time"] = 1_795_412_064
