@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kdumpkit.analysis.log.prefixes import SECONDS
+
 # until 2.6.25 a module stood in front, between colons; klogd wrote it within brackets, in place of the address
 _SYMBOL = r"(?:[:\[](?P<before>[A-Za-z_][\w-]{0,63}):)?"
 _SYMBOL += r"(?P<symbol>[A-Za-z_.$][\w.$]{0,255})\+(?P<offset>0x[0-9a-fA-F]{1,16}/0x[0-9a-fA-F]{1,16})"
@@ -32,7 +34,7 @@ COMMON_FRAME = re.compile(
 )
 #: the same with the stamp and the printk caller in front of it, as a whole line
 COMMON_FRAME_LINE = re.compile(
-    r"\[ *(\d{1,11}\.\d{1,9})\](?:\[ *([TC]\d{1,10})\])? {1,8}"
+    r"\[ *(" + SECONDS + r")\](?:\[ *([TC]\d{1,10})\])? {1,8}"
     r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?\r?$"
 )
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"

@@ -30,6 +30,10 @@ class Message(NamedTuple):
     prefixed: bool
 
 
+#: the kernel's own clock; 2^64 nanoseconds, which one that runs backwards shows, have 11 digits before the point
+SECONDS = r"\d{1,11}\.\d{1,9}"
+#: what quotes a line in mails and trackers
+_QUOTE = r"[>| ]{0,40}"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?:Z| ?[+-]\d\d:?\d\d| (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?"
 # days and months in the language of whoever printed them: "Nov 23", "nov. 23", "11月 23"
@@ -44,8 +48,7 @@ _DATE = (
 _NUMBER = r"(?:\d{1,12}[:-](?=[^\W\d_]|\d{4}-\d\d-\d\d[T ]))?"
 # the kernel's own stamp, then its caller; Android adds a processor and a command
 # dmesg -d puts the time since the line before into the brackets
-# 2^64 nanoseconds, which a clock that runs backwards shows, have 11 digits before the point
-_STAMP = r"\[ *(?P<{0}>\d{{1,11}}\.\d{{1,9}})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
+_STAMP = rf"\[ *(?P<stamp>{SECONDS})(?: < *\d{{1,10}}\.\d{{1,9}}>)?\]"
 _CALLER = r"(?: ?\[ *(?P<{0}>[TC]\d{{1,10}})(?:@C?\d+)?\])?"
 _ANDROID = r"(?: ?\[ *\d{1,4}: *[^\]\n]{1,20}: *\d{1,10}\])?"
 # Xen's crash dump analyser (dom0.log) sets the level behind the stamp, right-justified; the kernel's "INFO: " is not
@@ -58,22 +61,22 @@ _KMSG = r"(?:\d{1,3},\d{1,20},(?P<kmsg_us>\d{1,20}),[-c+](?:,caller=(?P<kmsg_cal
 _CARRIER = r"(?P<carrier>(?:[^\s\[]\S{0,80} +){0,3}?(?:kernel|KERNEL|vmunix)(?:\[\d+\])?: ?)?"
 
 _PREFIX = re.compile(
-    r"[>| ]{0,40}"
+    _QUOTE
     + _NUMBER
     + r"(?:<\d{1,3}>)?"
     + _FACILITY
     + _KMSG
     + (r"(?:\[?" + _DATE + r"\]?(?:[ \t]+|(?=\[))" + _CARRIER + r"|(?:[\w.-]{1,64} )?kernel: ?(?=\[ *\d))?")
-    + (r"(?:" + _STAMP.format("stamp") + _CALLER.format("caller") + _ANDROID + f"(?:{_LEVEL})?" + r" ?)?")
+    + (r"(?:" + _STAMP + _CALLER.format("caller") + _ANDROID + f"(?:{_LEVEL})?" + r" ?)?")
     + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
 #: what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
 COMMON_PREFIX = re.compile(
-    r"\[ *(\d{1,11}\.\d{1,9})\](?!" + _LEVEL + r")(?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)"
+    rf"\[ *({SECONDS})\](?!" + _LEVEL + r")(?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)"
 )
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
-    r"[>| ]{0,40}"
+    _QUOTE
     + _FACILITY
     + r"\[(?:(?:"
     + _NAME
@@ -85,18 +88,18 @@ _DMESG = re.compile(
     + " ?"
 )
 # a stack's lines begin with blanks of their own, and some lines hold nothing
-_WALL = re.compile(r"[>| ]{0,40}kernel:(?:[ \t]{1,16}|(?=\S)|$)")
+_WALL = re.compile(_QUOTE + r"kernel:(?:[ \t]{1,16}|(?=\S)|$)")
 # dmesg --time-format iso: a comma before the fraction, and no host behind it, which syslogd would write
 _DMESG_ISO = re.compile(
-    r"[>| ]{0,40}" + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
+    _QUOTE + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
 )
 # loggers of many consoles: the time, then the node, perhaps a level
 _CONSOLE = re.compile(
-    r"[>| ]{0,40}\[" + _CLOCK + r"\](?=\[[A-Za-z])(?!\[[TC]\d{1,10}\])(?:\[[A-Za-z][\w.:-]{0,63} {0,40}\]){1,3} ?"
+    _QUOTE + r"\[" + _CLOCK + r"\](?=\[[A-Za-z])(?!\[[TC]\d{1,10}\])(?:\[[A-Za-z][\w.:-]{0,63} {0,40}\]){1,3} ?"
 )
 # a syslog line of another program is no kernel message, whatever it says
 _SYSLOG = re.compile(
-    r"[>| ]{0,40}"
+    _QUOTE
     + _NUMBER
     + r"(?:<\d{1,3}>)?"
     + _DATE
@@ -109,7 +112,7 @@ _SUBSYSTEMS = frozenset(
 #: begins neither with a date nor with anything else that a carrier writes
 _PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:|MESSAGE=)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
 _STAMP_BEGINS = re.compile(r"\[ *\d{1,11}\.")
-_INSIDE = re.compile(_STAMP.format("stamp") + _CALLER.format("caller") + r" ")
+_INSIDE = re.compile(_STAMP + _CALLER.format("caller") + r" ")
 
 
 def is_plain(line: str) -> bool:
@@ -176,7 +179,7 @@ def parse_message(line: str) -> Message | None:
 def split_glued(message: Message) -> list[Message]:
     """The messages of a line on which writers met, or several lines: each stamp inside it begins one of its own."""
     text = message.text
-    matches = list(_INSIDE.finditer(text))
+    matches = list(_INSIDE.finditer(text)) if "] " in text else []
     if not matches or matches[0].start() == 0:
         return [message]
     parts = [message._replace(text=text[: matches[0].start()].strip())]

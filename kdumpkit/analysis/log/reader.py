@@ -161,6 +161,7 @@ class _Reader:
     def _take_lines(self, texts: list[str], hits: list[int], following: tuple[bytes, ...]) -> int:
         reports = self.reports
         index, end, hit = 0, len(texts), 0
+        texts += [decode_line(raw) for raw in following]
         next_hit = hits[0] if hits else end
         match_prefix, feed = COMMON_PREFIX.match, reports.feed
         while index < end:
@@ -217,8 +218,7 @@ class _Reader:
                     if text[:3] not in _BREAKABLE_BEGIN:
                         feed(text, None, None, number)
                         continue
-            after = texts[index : index + 2] + [decode_line(raw) for raw in following[: max(index + 2 - end, 0)]]
-            self._line(line, after, number, index > next_hit)
+            self._line(line, texts[index : index + 2], number, index > next_hit)
         return end
 
     def _line(self, line: str, after: list[str], number: int, candidate: bool) -> None:
@@ -234,11 +234,10 @@ class _Reader:
                     break
                 message, line = whole, rest
                 self.joined = number + 1 + index
-        if candidate:
-            for part in split_glued(message):
+        for part in split_glued(message):
+            if candidate:
                 self.reports.take(part, number)
-        elif message.text:
-            for part in split_glued(message) if "] " in message.text else (message,):
+            elif part.text:
                 self.reports.feed(part.text, part.time_s, part.caller, number)
 
     def _unbroken(self, message: Message, line: str, after: str, candidate: bool) -> Message:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kdumpkit.analysis.log.prefixes import LINE_LIMIT
+from kdumpkit.analysis.log.prefixes import LINE_LIMIT, SECONDS
 
 #: only the beginning of a log is looked at: what a person pasted into a mail is short, and a whole log costs nothing
 LINES = 20_000
@@ -26,13 +26,14 @@ _SOFT_BREAK = re.compile(rb"[^\n]{55,75}[^\n=]=\r?$")
 _ENCODED = re.compile(rb"=(?!0[AD])([0-9A-F]{2})")
 _ESCAPES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&amp;", b"&"))
 _MARKS = b"> \t\r"
+_SECONDS = SECONDS.encode()
 _DATE = rb"(?:\S{3,9} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,16}) \S{1,64} [\w./-]{1,64}"
 #: what the kernel or syslogd put in front of a message
-_BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}\d{1,11}\.\d{1,9}\]|" + _DATE + rb")")
+_BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}" + _SECONDS + rb"\]|" + _DATE + rb")")
 #: the same with nothing behind it, or broken within
-_ALONE = re.compile(rb"(?:\[ {0,8}\d{1,11}\.\d{1,9}\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
+_ALONE = re.compile(rb"(?:\[ {0,8}" + _SECONDS + rb"\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
 #: a stamp that was broken behind its bracket
-_STAMP_REST = re.compile(rb"\d{1,11}\.\d{1,9}\]")
+_STAMP_REST = re.compile(_SECONDS + rb"\]")
 #: the kernel's release follows
 _TAINT_LAST = re.compile(rb"(?:Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}$")
 _RELEASE = re.compile(rb"\d|-{1,40} {1,3}[-\d]")

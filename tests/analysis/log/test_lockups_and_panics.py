@@ -6,14 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
+from kdumpkit.analysis.log import read_crash
 
-
-def fatal(text: str) -> CrashBlock:
-    found = read_crash(text.encode().splitlines(keepends=True)).fatal
-    assert found is not None
-    return found
-
+from .crashes import fatal
 
 HEADER = "CPU: 9 PID: 1500 Comm: widgetd Not tainted 5.4.0-99-generic #1-Example\n"
 

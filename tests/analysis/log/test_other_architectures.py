@@ -4,14 +4,7 @@
 
 from __future__ import annotations
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
-
-
-def fatal(text: str) -> CrashBlock:
-    found = read_crash(text.encode().splitlines(keepends=True)).fatal
-    assert found is not None
-    return found
-
+from .crashes import fatal
 
 ARM64 = """\
 [  120.000001] Unable to handle kernel NULL pointer dereference at virtual address 0000000000000058

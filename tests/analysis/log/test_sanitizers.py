@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
-
-
-def fatal(text: str) -> CrashBlock:
-    found = read_crash(text.encode().splitlines(keepends=True)).fatal
-    assert found is not None
-    return found
-
+from .crashes import fatal
 
 KFENCE = """\
 [   39.000001] ==================================================================

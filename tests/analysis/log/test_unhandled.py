@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
+from kdumpkit.analysis.log import read_crash
 
-
-def fatal(text: str) -> CrashBlock:
-    block = read_crash(line.encode() for line in text.splitlines()).fatal
-    assert block is not None
-    return block
+from .crashes import fatal
 
 
 @pytest.mark.parametrize("syndrome", ["0x92000610", "0x82000010", "0x93c08007"])

@@ -6,15 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
+from kdumpkit.analysis.log import read_crash
 from kdumpkit.analysis.log.task_header import parse_task_header
 
-
-def fatal(text: str) -> CrashBlock:
-    found = read_crash(text.encode().splitlines(keepends=True)).fatal
-    assert found is not None
-    return found
-
+from .crashes import fatal
 
 OOPS_2_6_32 = """\
 BUG: unable to handle kernel NULL pointer dereference at 0000000000000018

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from kdumpkit.analysis.log import CrashBlock, read_crash
-
-
-def fatal(text: str) -> CrashBlock:
-    found = read_crash(text.encode().splitlines(keepends=True)).fatal
-    assert found is not None
-    return found
+from .crashes import fatal
 
 
 def test_assertion_of_0_6() -> None:
