@@ -60,7 +60,9 @@ class Boots:
 
         ``seen_s`` is the newest stamp of the reports that are open, which are read without telling each line's.
         """
-        before = max((stamp for stamp in (self._clock, seen_s) if stamp is not None), default=None)
+        before = self._clock
+        if before is None or (seen_s is not None and seen_s > before):
+            before = seen_s
         if before is None or time_s >= before - _FALLS_BACK_S:
             self._clock = time_s if before is None else max(before, time_s)
             return False

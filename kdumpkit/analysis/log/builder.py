@@ -142,12 +142,10 @@ class Builder:
 
     # --- the lines after it ---
 
-    def take_register_line(self, text: str, line_number: int, stamp: str) -> None:
-        """Take a line of registers and nothing else, which most lines of a report are."""
-        if len(self.registers) < REGISTER_LIMIT:
-            self.registers.append(text)
+    def take_register_lines(self, texts: list[str]) -> None:
+        """Take lines of registers and nothing else, which most lines of a report are."""
+        self.registers.extend(texts[: max(REGISTER_LIMIT - len(self.registers), 0)])
         self.module_lines = False
-        self.last_line, self.last_time, self.gap_lines = line_number, stamp, 0
 
     @property
     def has_stack(self) -> bool:

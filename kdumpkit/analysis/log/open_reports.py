@@ -17,6 +17,7 @@ from kdumpkit.analysis.log.frames import COMMON_FRAME, COMMON_FRAME_LINE
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, Message
+from kdumpkit.analysis.log.words import PLAIN_REGISTERS
 
 #: a report is over after so many lines that do not look like part of one
 _GAP_LINES = 100
@@ -29,6 +30,9 @@ _OPEN_LIMIT = 32
 #: reports kept from the beginning and from the end of a log
 _KEPT_FIRST = 128
 _KEPT_LAST = 384
+
+#: a line of registers is no longer
+_REGISTERS_LENGTH = 120
 
 _match_frame = COMMON_FRAME.match
 _match_frame_line = COMMON_FRAME_LINE.match
@@ -75,27 +79,51 @@ class OpenReports:
         first = _match_frame_line(lines[start])
         if first is None or first[2] != builder.caller:
             return 0
+        # behind the stamp stand its bracket, perhaps the caller, two blanks and a place in the code: the rest is read
+        # where the report is kept
+        at = first.end(1)
+        between = "]  " if first[2] is None else lines[start][at : first.end(2)] + "]  "
+        behind = at + len(between)
         index = start + 1
-        if builder.caller is None:
-            # behind the stamp stand two blanks and a place in the code: the rest is read where the report is kept
-            at = first.end(1)
-            while index < end:
-                line = lines[index]
-                if line[at : at + 3] != "]  " or line[:1] != "[" or "+0x" not in line:
-                    break
-                index += 1
-        else:
-            while index < end:
-                match = _match_frame_line(lines[index])
-                if match is None or match[2] != builder.caller:
-                    break
-                index += 1
+        while index < end:
+            line = lines[index]
+            if (
+                line[at:behind] != between
+                or line[:1] != "["
+                or line.find("+0x", behind) < 0
+                or line.find("] ", behind) > 0  # another line that was glued to it
+            ):
+                break
+            index += 1
         builder.take_frame_lines(lines[start:index], line_number + start + 1)
         last = _match_stamp(lines[index - 1])
         builder.last_line, builder.gap_lines = line_number + index, 0
         builder.last_time = last[1] if last is not None else first[1]
         if builder.last_line - builder.first_line > _REPORT_LINES:
             self._close(builder.caller)
+        return index - start
+
+    def take_registers(self, builder: Builder, lines: list[str], start: int, end: int, line_number: int) -> int:
+        """Take the lines from ``start`` on that hold registers and nothing else; the first of them does."""
+        first = _match_stamp(lines[start])
+        assert first is not None
+        at, behind = first.end(1), first.end()
+        between = lines[start][at:behind]
+        index = start + 1
+        while index < end:
+            line = lines[index]
+            if (
+                line[behind : behind + 4] not in PLAIN_REGISTERS
+                or line[at:behind] != between
+                or line[:1] != "["
+                or len(line) > behind + _REGISTERS_LENGTH
+            ):
+                break
+            index += 1
+        builder.take_register_lines([line[behind:].strip() for line in lines[start:index]])
+        last = _match_stamp(lines[index - 1])
+        builder.last_line, builder.gap_lines = line_number + index, 0
+        builder.last_time = last[1] if last is not None else first[1]
         return index - start
 
     def take(self, message: Message, number: int) -> None:
@@ -163,8 +191,11 @@ class OpenReports:
         """Close all reports where the stamp is that of another kernel; whether it is."""
         if time_s is None:
             return False
-        seen = [float(builder.last_time) for builder in self.open.values() if builder.last_time is not None]
-        if not self.boots.take_time(time_s, max(seen, default=None), number):
+        seen_s: float | None = None
+        for builder in self.open.values():
+            if builder.last_time is not None and (seen_s is None or float(builder.last_time) > seen_s):
+                seen_s = float(builder.last_time)
+        if not self.boots.take_time(time_s, seen_s, number):
             return False
         self._close_all()
         return True

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+import re2
+
 from kdumpkit.analysis.log import boots, unwrap
 from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
@@ -17,7 +19,8 @@ from kdumpkit.analysis.log.open_reports import END_OF_REPORT, OpenReports
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
 from kdumpkit.analysis.log.words import PLAIN_REGISTERS
 
-_LITERALS = (*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
+#: a rule's words and the rest of their line; one automaton looks for all of them at once
+_WORDS = re2.compile(b"(?:" + b"|".join(map(re2.escape, (*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode()))) + rb")[^\n]*")
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
 _BREAK_COLUMNS = unwrap.BREAK_COLUMNS
@@ -198,7 +201,8 @@ class _Reader:
                         and not sole.sealed
                         and len(text) <= _REGISTERS_LENGTH
                     ):
-                        sole.take_register_line(text, number, match[1])
+                        # and so are registers
+                        index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), self.line_number) - 1
                         continue
                     if (
                         text[:3] not in _BREAKABLE_BEGIN
@@ -227,7 +231,7 @@ class _Reader:
             return
         if message.prefixed:
             self.prefixed = True
-        if after and (candidate or message.text.startswith(_BREAKABLE)):
+        if after and COMMON_PREFIX.match(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
             for index, rest in enumerate(after):
                 whole = self._unbroken(message, line, rest, candidate)
                 if whole is message:
@@ -292,21 +296,13 @@ def _joined(text: str, rest: str) -> str:
 
 def _hits(data: bytes) -> list[int]:
     """The numbers of the lines that hold a rule's words, in order."""
-    places: list[int] = []
-    for literal in _LITERALS:
-        at = data.find(literal)
-        while at >= 0:
-            places.append(at)
-            end = data.find(b"\n", at)
-            at = data.find(literal, end) if end >= 0 else -1
-    places.sort()
     hits: list[int] = []
     index = before = 0
-    for at in places:
+    for match in _WORDS.finditer(data):
+        at = match.start()
         index += data.count(b"\n", before, at)
         before = at
-        if not hits or hits[-1] != index:
-            hits.append(index)
+        hits.append(index)
     return hits
 
 

@@ -9,7 +9,7 @@ A kernel release begins with a digit wherever ``uname -r`` printed it; syzkaller
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kdumpkit.analysis.log.taint import parse_taint
 
@@ -55,8 +55,7 @@ _SHOWING = re.compile(r"Showing stack for process (?P<pid>\d{1,10})$")
 _SAYS_KDUMP_SINCE = 5
 
 
-@dataclass(frozen=True)
-class TaskHeader:
+class TaskHeader(NamedTuple):
     """What one such line says; None for what it does not say."""
 
     cpu: int | None = None
