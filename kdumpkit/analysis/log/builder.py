@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import count
 
 from kdumpkit.analysis.log import xmon
 from kdumpkit.analysis.log.frames import (
@@ -46,6 +45,8 @@ _NO_HEADING = frozenset({"kfence", "kcsan", "kmsan"})
 #: characters of the list of modules
 MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
+#: a line of registers is no longer
+REGISTERS_LENGTH = 120
 #: of a line that is kept as printed
 TEXT_LIMIT = 512
 
@@ -88,8 +89,9 @@ class Builder:
         self.pid: int | None = None
         self.comm: str | None = None
         self.mce_cpus: set[int] = set()
-        #: with the line's number; a match becomes a frame where the report is kept
-        self.frames: list[tuple[Frame | re.Match[str] | str, int]] = []
+        #: with the line's number; a match, or lines that hold a frame each, become frames where the report is kept
+        self.frames: list[tuple[Frame | re.Match[str] | list[str], int]] = []
+        self.frame_count = 0
         #: powerpc's debugger prints the report: the kernel's banner is part of it
         self.in_debugger = False
         self.tracing = False
@@ -142,6 +144,16 @@ class Builder:
 
     # --- the lines after it ---
 
+    def takes_registers(self, caller: str | None, text: str) -> bool:
+        """Whether a line that begins with a register belongs to the report, and nothing else stands in it."""
+        return (
+            self.caller == caller
+            and self.others is None
+            and not self.sealed
+            and len(text) <= REGISTERS_LENGTH
+            and "] " not in text
+        )
+
     def take_register_lines(self, texts: list[str]) -> None:
         """Take lines of registers and nothing else, which most lines of a report are."""
         self.registers.extend(texts[: max(REGISTER_LIMIT - len(self.registers), 0)])
@@ -158,16 +170,16 @@ class Builder:
                 self._end_trace()
             self.tracing = False
             return True
+        word = text.partition(" ")[0]
+        take = _TAKEN_BY.get(word)
         if self.tracing:
-            frame = parse_frame(text, line_number)
+            frame = parse_frame(text, line_number) if take is None else None
             if frame is not None:
                 self.take_frame(frame, line_number)
                 return True
             if self.frames and self.kind in _NO_HEADING:
                 # the stacks of other accesses, of who allocated and who freed
                 self._end_trace()
-        word = text.partition(" ")[0]
-        take = _TAKEN_BY.get(word)
         if take is None:
             return self._take_other(text, word, line_number)
         self.module_lines = False
@@ -227,15 +239,18 @@ class Builder:
         """Take a frame, or what ``COMMON_FRAME`` found, of the trace that is being printed."""
         if not self.frames:
             self.line_numbers["call_trace"] = line_number
-        if len(self.frames) < FRAME_LIMIT:
+        if self.frame_count < FRAME_LIMIT:
             self.frames.append((frame, line_number))
+            self.frame_count += 1
         self.confirmed = True
 
     def take_frame_lines(self, lines: list[str], line_number: int) -> None:
         """Take lines of the trace that is being printed, prefixes and all; what they hold is read in the end."""
         if not self.frames:
             self.line_numbers["call_trace"] = line_number
-        self.frames.extend(zip(lines[: FRAME_LIMIT - len(self.frames)], count(line_number), strict=False))
+        if self.frame_count < FRAME_LIMIT:
+            self.frames.append((lines[: FRAME_LIMIT - self.frame_count], line_number))
+            self.frame_count += len(lines)
         self.confirmed = True
 
     def _begin_trace(self, text: str, word: str, line_number: int) -> None:
@@ -348,8 +363,8 @@ class Builder:
             return False
         known = self.header
         merged = header if known is NO_HEADER else known.filled_from(header)
-        for name, field in HEADER_FIELDS:
-            if getattr(merged, name) is not None and getattr(known, name) is None:
+        for field, value, before in zip(HEADER_FIELDS, merged, known, strict=True):
+            if value is not None and before is None:
                 self.line_numbers.setdefault(field, line_number)
         self.header = merged
         return True

@@ -84,20 +84,21 @@ def common_frame(match: re.Match[str], line_number: int) -> Frame:
     return Frame(symbol, "+" + offset, module, guess is None, line_number)
 
 
-def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | str, int]]) -> tuple[Frame, ...]:
-    """The frames of what was taken for some: frames, what ``COMMON_FRAME`` found, or whole lines with their numbers."""
+def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | list[str], int]]) -> tuple[Frame, ...]:
+    """The frames of what was taken for some: frames, what ``COMMON_FRAME`` found, or whole lines, the first's number."""
     frames = []
     for entry, line_number in taken:
         if isinstance(entry, Frame):
             frames.append(entry)
-            continue
-        match = COMMON_FRAME_LINE.match(entry) if isinstance(entry, str) else entry
-        if match is not None:
-            frames.append(common_frame(match, line_number))
-        elif isinstance(entry, str):
-            frame = parse_frame(entry.partition("] ")[2].strip(), line_number)
-            if frame is not None:
-                frames.append(frame)
+        elif isinstance(entry, re.Match):
+            frames.append(common_frame(entry, line_number))
+        else:
+            for number, line in enumerate(entry, line_number):
+                match = COMMON_FRAME_LINE.match(line)
+                if match is not None:
+                    frames.append(common_frame(match, number))
+                elif (frame := parse_frame(line.partition("] ")[2].strip(), number)) is not None:
+                    frames.append(frame)
     return tuple(frames)
 
 

@@ -10,7 +10,7 @@ import re
 from collections import deque
 
 from kdumpkit.analysis.log.boots import Boots
-from kdumpkit.analysis.log.builder import Builder
+from kdumpkit.analysis.log.builder import REGISTERS_LENGTH, Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.finish import finish_report
 from kdumpkit.analysis.log.frames import COMMON_FRAME, COMMON_FRAME_LINE
@@ -31,9 +31,6 @@ _OPEN_LIMIT = 32
 _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
-#: a line of registers is no longer
-_REGISTERS_LENGTH = 120
-
 _match_frame = COMMON_FRAME.match
 _match_frame_line = COMMON_FRAME_LINE.match
 _match_stamp = COMMON_PREFIX.match
@@ -47,6 +44,8 @@ _RULES_BY_LITERAL = tuple(
     for literal in dict.fromkeys(literal.decode() for rule in RULES for literal in rule.literals)
 )
 END_OF_REPORT = "---[ end trace"
+#: with nothing behind it
+_END_LINE = re.compile(r"---\[ end trace [0-9a-f]{16} \]---$")
 _ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
 _OTHER_STOPS = ": stopping"
@@ -87,12 +86,8 @@ class OpenReports:
         index = start + 1
         while index < end:
             line = lines[index]
-            if (
-                line[at:behind] != between
-                or line[:1] != "["
-                or line.find("+0x", behind) < 0
-                or line.find("] ", behind) > 0  # another line that was glued to it
-            ):
+            # a bracket with a blank behind it: another line that was glued to it
+            if line[at:behind] != between or "+0x" not in line or line.find("] ", behind) > 0:
                 break
             index += 1
         builder.take_frame_lines(lines[start:index], line_number + start + 1)
@@ -115,8 +110,8 @@ class OpenReports:
             if (
                 line[behind : behind + 4] not in PLAIN_REGISTERS
                 or line[at:behind] != between
-                or line[:1] != "["
-                or len(line) > behind + _REGISTERS_LENGTH
+                or len(line) > behind + REGISTERS_LENGTH
+                or line.find("] ", behind) > 0
             ):
                 break
             index += 1
@@ -132,21 +127,24 @@ class OpenReports:
         if text.startswith('PANIC: "'):
             # the crash utility's summary, pasted above the log
             return
-        if text.startswith("Linux version ") and self.sole is not None and self.sole.in_debugger:
-            self.sole.take_debugger_line(text, number)
-            return
         if text.startswith("Linux version "):
-            if self.boots.take_banner(text, message.time_s, number):
+            if self.sole is not None and self.sole.in_debugger:
+                self.sole.take_debugger_line(text, number)
+            elif self.boots.take_banner(text, message.time_s, number):
                 self._close_all()
             return
         self._take_time(message.time_s, number)
-        if text.startswith(END_OF_REPORT) and not (self.order or self.open):
-            # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
-            headless = Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s)
-            # the line of another oops below is none of this one's
-            headless.died = True
-            self._open(headless, message.caller)
-            return
+        if text.startswith(END_OF_REPORT):
+            if not (self.order or self.open):
+                # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
+                headless = Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s)
+                # the line of another oops below is none of this one's
+                headless.died = True
+                self._open(headless, message.caller)
+                return
+            if _END_LINE.match(text):
+                self.feed(text, message.time_s, message.caller, number)
+                return
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)

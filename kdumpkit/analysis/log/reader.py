@@ -28,8 +28,6 @@ _BREAK_COLUMNS = unwrap.BREAK_COLUMNS
 _TERMINAL_COLUMNS = 80
 #: a task header is no longer; bounds the pattern that looks for its end
 _HEADER_LIMIT = 200
-#: a line of registers is no longer
-_REGISTERS_LENGTH = 120
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
@@ -166,7 +164,9 @@ class _Reader:
         index, end, hit = 0, len(texts), 0
         texts += [decode_line(raw) for raw in following]
         next_hit = hits[0] if hits else end
-        match_prefix, feed = COMMON_PREFIX.match, reports.feed
+        match_prefix = COMMON_PREFIX.match
+        #: what was found of the next line's prefix
+        ahead, ahead_index = None, 0
         while index < end:
             while next_hit < index:
                 hit += 1
@@ -180,49 +180,42 @@ class _Reader:
             number = self.line_number + index
             if number <= self.joined:
                 continue
-            sole = reports.sole
-            if sole is not None and sole.tracing and index <= next_hit and "+0x" in line and not sole.sealed:
+            candidate = index > next_hit
+            sole = None if candidate else reports.sole
+            if sole is not None and sole.tracing and "+0x" in line and not sole.sealed:
                 # a trace is a row of lines that are alike
                 taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), self.line_number)
                 if taken:
                     index += taken - 1
                     self.prefixed = True
                     continue
-            if index <= next_hit:
-                # most lines of a report: the common prefix, no message of a rule, nothing that a mail program broke
-                match = match_prefix(line)
-                if match is not None:
-                    text = line[match.end() :].strip()
-                    if (
-                        text[:4] in PLAIN_REGISTERS
-                        and sole is not None
-                        and sole.caller == match[2]
-                        and sole.others is None
-                        and not sole.sealed
-                        and len(text) <= _REGISTERS_LENGTH
-                    ):
-                        # and so are registers
-                        index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), self.line_number) - 1
-                        continue
-                    if (
-                        text[:3] not in _BREAKABLE_BEGIN
-                        or not text.startswith(_BREAKABLE)
-                        or (index < end and match_prefix(texts[index]) is not None)
-                    ):
-                        self.prefixed = True
-                        stamp, caller = match.groups()
-                        if "] " in text and len(parts := split_glued(Message(text, float(stamp), caller, True))) > 1:
-                            for part in parts:
-                                feed(part.text, part.time_s, part.caller, number)
-                        elif text:
-                            feed(text, stamp, caller, number)
-                        continue
-                elif is_plain(line):
-                    text = line.strip()
-                    if text[:3] not in _BREAKABLE_BEGIN:
-                        feed(text, None, None, number)
-                        continue
-            self._line(line, texts[index : index + 2], number, index > next_hit)
+            match = ahead if ahead_index == index else match_prefix(line)
+            if match is None:
+                if candidate or not is_plain(line) or line.lstrip()[:3] in _BREAKABLE_BEGIN:
+                    self._line(line, texts[index : index + 2], number, candidate)
+                else:
+                    reports.feed(line.strip(), None, None, number)
+                continue
+            text = line[match.end() :].strip()
+            if candidate or text[:3] in _BREAKABLE_BEGIN:
+                ahead_index = index + 1
+                ahead = match_prefix(texts[index]) if index < len(texts) else None
+                if ahead is None:
+                    self._line(line, texts[index : index + 2], number, candidate)
+                    continue
+            elif text[:4] in PLAIN_REGISTERS and sole is not None and sole.takes_registers(match[2], text):
+                # and so are registers
+                index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), self.line_number) - 1
+                continue
+            # most lines of a report: the common prefix, and nothing that a mail program broke
+            self.prefixed = True
+            stamp, caller = match.groups()
+            if "] " in text:
+                self._take_message(Message(text, float(stamp), caller, True), number, candidate)
+            elif candidate:
+                reports.take(Message(text, float(stamp), caller, True), number)
+            elif text:
+                reports.feed(text, stamp, caller, number)
         return end
 
     def _line(self, line: str, after: list[str], number: int, candidate: bool) -> None:
@@ -238,6 +231,9 @@ class _Reader:
                     break
                 message, line = whole, rest
                 self.joined = number + 1 + index
+        self._take_message(message, number, candidate)
+
+    def _take_message(self, message: Message, number: int, candidate: bool) -> None:
         for part in split_glued(message):
             if candidate:
                 self.reports.take(part, number)

@@ -22,6 +22,11 @@ _CPU_TASK = re.compile(
     r"CPU: (?P<cpu>\d{1,6})(?: UID: \d{1,10})? PID: (?P<pid>\d{1,10}) "
     r"Comm: (?P<comm>.{0,64}?)(?= Kdump: | Not tainted| Tainted: |$)"
 )
+#: with what follows on most of them, and no marks of a vendor's own
+_COMMON = re.compile(
+    r"CPU: (\d{1,6}) (?:UID: \d{1,10} )?PID: (\d{1,10}) Comm: (\S{1,64}) (?:Kdump: loaded )?"
+    r"(?:Not tainted|Tainted: ([A-Z][A-Z ]{0,40}?)) (\d[\w.+~-]{0,119}[\w.+~]) +([^\n)]{1,200})$"
+)
 _PID_TASK = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: *(?P<comm>.{0,64}?)(?= Not tainted| Tainted: |$)")
 _CPU_OLD = re.compile(r"CPU: (?P<cpu>\d{1,6}) +(?=Not tainted|Tainted: )")
 _CPU_ALONE = re.compile(r"CPU:? {1,8}(?P<cpu>\d{1,6}):?$")
@@ -80,11 +85,8 @@ class TaskHeader(NamedTuple):
 
 
 NO_HEADER = TaskHeader()
-#: what a header says, and under which name of a report its line is kept
-HEADER_FIELDS = (
-    *(("cpu", "cpu"), ("pid", "pid"), ("comm", "comm")),
-    *(("taint", "tainted"), ("release", "kernel_release"), ("version", "version")),
-)
+#: under which names of a report its line is kept, in its order
+HEADER_FIELDS = ("cpu", "pid", "comm", "tainted", "kernel_release", "version")
 
 
 def _int(value: str | None) -> int | None:
@@ -107,20 +109,22 @@ def parse_state(text: str) -> TaskHeader | None:
 
 def parse_task_header(text: str) -> TaskHeader | None:
     """What a line that starts like a task header says; None for any other line."""
+    common = _COMMON.match(text)
+    if common is not None:
+        cpu, pid, comm, letters, release, version = common.groups("")
+        return TaskHeader(int(cpu), int(pid), comm, letters.replace(" ", ""), release, version)
     for pattern in (_CPU_TASK, _PID_TASK, _CPU_OLD):
         match = pattern.match(text)
         if match is None:
             continue
-        named = match.groupdict()
-        state = parse_state(text[match.end() :]) or TaskHeader()
-        return TaskHeader(
-            _int(named.get("cpu")),
-            _int(named.get("pid")),
-            named.get("comm") or None,
-            state.taint,
-            state.release,
-            state.version,
-        )
+        if pattern is _CPU_TASK:
+            cpu, pid, comm = match.groups()
+        elif pattern is _PID_TASK:
+            cpu, (pid, comm) = None, match.groups()
+        else:
+            cpu, pid, comm = match["cpu"], None, None
+        state = parse_state(text[match.end() :]) or NO_HEADER
+        return TaskHeader(_int(cpu), _int(pid), comm or None, state.taint, state.release, state.version)
     for pattern in (_CPU_ALONE, _PROCESS, _TASK_PPC, _SHOWING):
         match = pattern.match(text)
         if match is not None:
