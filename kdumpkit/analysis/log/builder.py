@@ -113,6 +113,8 @@ class Builder:
 
     def take_groups(self, groups: dict[str, str | None], line_number: int) -> None:
         """Fields from the named groups of a rule."""
+        if not groups:
+            return
         for name in ("cpu", "pid"):
             value = groups.get(name)
             if value is not None and getattr(self, name) is None:

@@ -38,11 +38,11 @@ _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
 )
-#: each literal with the numbers of the rules that want it
-_RULES_BY_LITERAL = tuple(
-    (literal, tuple(number for number, rule in enumerate(RULES) if literal.encode() in rule.literals))
-    for literal in dict.fromkeys(literal.decode() for rule in RULES for literal in rule.literals)
-)
+#: the numbers of the rules that want a literal
+_RULES_BY_LITERAL = {
+    literal.decode(): tuple(number for number, rule in enumerate(RULES) if literal in rule.literals)
+    for literal in dict.fromkeys(literal for rule in RULES for literal in rule.literals)
+}
 END_OF_REPORT = "---[ end trace"
 #: with nothing behind it
 _END_LINE = re.compile(r"---\[ end trace [0-9a-f]{16} \]---$")
@@ -148,8 +148,8 @@ class OpenReports:
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)
-        wanted = [number for literal, numbers in _RULES_BY_LITERAL if literal in text for number in numbers]
-        for number_of_rule in sorted(set(wanted)) if len(wanted) > 1 else wanted:
+        wanted = [number for found in filter(text.__contains__, _RULES_BY_LITERAL) for number in _RULES_BY_LITERAL[found]]
+        for number_of_rule in sorted(set(wanted)):
             rule = RULES[number_of_rule]
             match = rule.pattern.search(text)
             if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):

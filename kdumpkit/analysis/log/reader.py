@@ -165,6 +165,7 @@ class _Reader:
         texts += [decode_line(raw) for raw in following]
         next_hit = hits[0] if hits else end
         match_prefix = COMMON_PREFIX.match
+        before, joined = self.line_number, self.joined
         #: what was found of the next line's prefix
         ahead, ahead_index = None, 0
         while index < end:
@@ -177,14 +178,14 @@ class _Reader:
                     break
             line = texts[index]
             index += 1
-            number = self.line_number + index
-            if number <= self.joined:
+            number = before + index
+            if number <= joined:
                 continue
             candidate = index > next_hit
             sole = None if candidate else reports.sole
             if sole is not None and sole.tracing and "+0x" in line and not sole.sealed:
                 # a trace is a row of lines that are alike
-                taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), self.line_number)
+                taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), before)
                 if taken:
                     index += taken - 1
                     self.prefixed = True
@@ -192,7 +193,7 @@ class _Reader:
             match = ahead if ahead_index == index else match_prefix(line)
             if match is None:
                 if candidate or not is_plain(line) or line.lstrip()[:3] in _BREAKABLE_BEGIN:
-                    self._line(line, texts[index : index + 2], number, candidate)
+                    joined = self._line(line, texts[index : index + 2], number, candidate)
                 else:
                     reports.feed(line.strip(), None, None, number)
                 continue
@@ -201,11 +202,11 @@ class _Reader:
                 ahead_index = index + 1
                 ahead = match_prefix(texts[index]) if index < len(texts) else None
                 if ahead is None:
-                    self._line(line, texts[index : index + 2], number, candidate)
+                    joined = self._line(line, texts[index : index + 2], number, candidate)
                     continue
             elif text[:4] in PLAIN_REGISTERS and sole is not None and sole.takes_registers(match[2], text):
                 # and so are registers
-                index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), self.line_number) - 1
+                index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), before) - 1
                 continue
             # most lines of a report: the common prefix, and nothing that a mail program broke
             self.prefixed = True
@@ -218,10 +219,11 @@ class _Reader:
                 reports.feed(text, stamp, caller, number)
         return end
 
-    def _line(self, line: str, after: list[str], number: int, candidate: bool) -> None:
+    def _line(self, line: str, after: list[str], number: int, candidate: bool) -> int:
+        """Take a line of any kind; the number of the last that was read with it."""
         message = parse_message(line)
         if message is None:
-            return
+            return self.joined
         if message.prefixed:
             self.prefixed = True
         if after and COMMON_PREFIX.match(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
@@ -232,6 +234,7 @@ class _Reader:
                 message, line = whole, rest
                 self.joined = number + 1 + index
         self._take_message(message, number, candidate)
+        return self.joined
 
     def _take_message(self, message: Message, number: int, candidate: bool) -> None:
         for part in split_glued(message):
