@@ -44,8 +44,6 @@ _RULES_BY_LITERAL = {
     for literal in dict.fromkeys(literal for rule in RULES for literal in rule.literals)
 }
 END_OF_REPORT = "---[ end trace"
-#: with nothing behind it
-_END_LINE = re.compile(r"---\[ end trace [0-9a-f]{16} \]---$")
 _ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
 _OTHER_STOPS = ": stopping"
@@ -134,17 +132,13 @@ class OpenReports:
                 self._close_all()
             return
         self._take_time(message.time_s, number)
-        if text.startswith(END_OF_REPORT):
-            if not (self.order or self.open):
-                # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
-                headless = Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s)
-                # the line of another oops below is none of this one's
-                headless.died = True
-                self._open(headless, message.caller)
-                return
-            if _END_LINE.match(text):
-                self.feed(text, message.time_s, message.caller, number)
-                return
+        if text.startswith(END_OF_REPORT) and not (self.order or self.open):
+            # the beginning is lost, as of the last part that pstore kept; x86 prints the registers once more
+            headless = Builder("oops", Severity.FATAL, Role.MAYBE, text, number, message.time_s)
+            # the line of another oops below is none of this one's
+            headless.died = True
+            self._open(headless, message.caller)
+            return
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)

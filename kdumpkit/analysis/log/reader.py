@@ -19,8 +19,16 @@ from kdumpkit.analysis.log.open_reports import END_OF_REPORT, OpenReports
 from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
 from kdumpkit.analysis.log.words import PLAIN_REGISTERS
 
-#: a rule's words and the rest of their line; one automaton looks for all of them at once
-_WORDS = re2.compile(b"(?:" + b"|".join(map(re2.escape, (*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode()))) + rb")[^\n]*")
+
+
+def _words_of(*literals: bytes) -> "re2._Regexp":
+    """One automaton that looks for all of them at once, with the rest of the line where one is found."""
+    return re2.compile(b"(?:" + b"|".join(re2.escape(literal) for literal in literals) + rb")[^\n]*")
+
+
+_WORDS = _words_of(*RULE_LITERALS, *boots.LITERALS)
+#: while no report was seen, the end of one tells of another whose beginning is lost
+_FIRST_WORDS = _words_of(*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
 _CHUNK_BYTES = 1 << 16
 #: mail programs break lines between these columns
 _BREAK_COLUMNS = unwrap.BREAK_COLUMNS
@@ -152,7 +160,7 @@ class _Reader:
 
     def take(self, data: bytes, following: tuple[bytes, ...]) -> None:
         """Look at some whole lines; ``following`` are the next two."""
-        hits = _hits(data)
+        hits = _hits(data, _WORDS if self.reports.order else _FIRST_WORDS)
         if hits or self.reports.open:
             count = self._take_lines(_decode_lines(data), hits, following)
         else:
@@ -293,11 +301,11 @@ def _joined(text: str, rest: str) -> str:
     return f"{text.removesuffix('=20')} {rest}"
 
 
-def _hits(data: bytes) -> list[int]:
-    """The numbers of the lines that hold a rule's words, in order."""
+def _hits(data: bytes, words: "re2._Regexp") -> list[int]:
+    """The numbers of the lines that hold some of the words, in order."""
     hits: list[int] = []
     index = before = 0
-    for match in _WORDS.finditer(data):
+    for match in words.finditer(data):
         at = match.start()
         index += data.count(b"\n", before, at)
         before = at
