@@ -18,6 +18,7 @@ from kdumpkit.analysis.log.frames import (
 )
 from kdumpkit.analysis.log.kinds.rule import Role
 from kdumpkit.analysis.log.model import Severity
+from kdumpkit.analysis.log.rows import Row
 from kdumpkit.analysis.log.stall_stacks import StallStacks
 from kdumpkit.analysis.log.task_header import (
     HEADER_FIELDS,
@@ -45,8 +46,6 @@ _NO_HEADING = frozenset({"kfence", "kcsan", "kmsan"})
 #: characters of the list of modules
 MODULE_TEXT_LIMIT = 1 << 16
 REGISTER_LIMIT = 96
-#: a line of registers is no longer
-REGISTERS_LENGTH = 120
 #: of a line that is kept as printed
 TEXT_LIMIT = 512
 
@@ -89,8 +88,8 @@ class Builder:
         self.pid: int | None = None
         self.comm: str | None = None
         self.mce_cpus: set[int] = set()
-        #: with the line's number; a match, or lines that hold a frame each, become frames where the report is kept
-        self.frames: list[tuple[Frame | re.Match[str] | list[str], int]] = []
+        #: with the number of their first line; all become frames where the report is kept
+        self.frames: list[tuple[Frame | re.Match[str] | Row, int]] = []
         self.frame_count = 0
         #: powerpc's debugger prints the report: the kernel's banner is part of it
         self.in_debugger = False
@@ -146,19 +145,11 @@ class Builder:
 
     # --- the lines after it ---
 
-    def takes_registers(self, caller: str | None, text: str) -> bool:
-        """Whether a line that begins with a register belongs to the report, and nothing else stands in it."""
-        return (
-            self.caller == caller
-            and self.others is None
-            and not self.sealed
-            and len(text) <= REGISTERS_LENGTH
-            and "] " not in text
-        )
-
-    def take_register_lines(self, texts: list[str]) -> None:
-        """Take lines of registers and nothing else, which most lines of a report are."""
-        self.registers.extend(texts[: max(REGISTER_LIMIT - len(self.registers), 0)])
+    def take_registers(self, row: Row) -> None:
+        """Take lines of registers and nothing else."""
+        room = REGISTER_LIMIT - len(self.registers)
+        if room > 0:
+            self.registers += Row(row.lines[:room], row.column).texts()
         self.module_lines = False
 
     @property
@@ -246,13 +237,14 @@ class Builder:
             self.frame_count += 1
         self.confirmed = True
 
-    def take_frame_lines(self, lines: list[str], line_number: int) -> None:
-        """Take lines of the trace that is being printed, prefixes and all; what they hold is read in the end."""
+    def take_frames(self, row: Row, line_number: int) -> None:
+        """Take lines of the trace that is being printed; ``line_number`` is the first's."""
         if not self.frames:
             self.line_numbers["call_trace"] = line_number
-        if self.frame_count < FRAME_LIMIT:
-            self.frames.append((lines[: FRAME_LIMIT - self.frame_count], line_number))
-            self.frame_count += len(lines)
+        room = FRAME_LIMIT - self.frame_count
+        if room > 0:
+            self.frames.append((Row(row.lines[:room], row.column), line_number))
+            self.frame_count += len(row.lines)
         self.confirmed = True
 
     def _begin_trace(self, text: str, word: str, line_number: int) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kdumpkit.analysis.log.prefixes import SECONDS
+from kdumpkit.analysis.log.rows import Row
 
 # until 2.6.25 a module stood in front, between colons; klogd wrote it within brackets, in place of the address
 _SYMBOL = r"(?:[:\[](?P<before>[A-Za-z_][\w-]{0,63}):)?"
@@ -28,14 +28,10 @@ _FRAME = re.compile(
     r"\(?(?:" + _ADDRESS + r"\s{1,8}){0,2}(?:[0-9a-f]{16} |[0-9a-f]{8} )?"
     r"(?P<guess>\? )?(?:\()?" + _SYMBOL + r"\)?" + _MODULE + r"(?P<unreliable> \(unreliable\))?"
 )
-#: what most lines of a trace are: nothing but the place, on x86 since 4.x, arm64 since 4.x
+#: what most lines of a trace are: nothing but the place, until 4.9 with its address in front
 COMMON_FRAME = re.compile(
-    r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?$"
-)
-#: the same with the stamp and the printk caller in front of it, as a whole line
-COMMON_FRAME_LINE = re.compile(
-    r"\[ *(" + SECONDS + r")\](?:\[ *([TC]\d{1,10})\])? {1,8}"
-    r"(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})(?: \[([A-Za-z_][\w-]{0,63})\])?\r?$"
+    r"(?:\[<[0-9a-f]{8,16}>\] )?(\? )?([A-Za-z_.$][\w.$]{0,255})\+(0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})"
+    r"(?: \[([A-Za-z_][\w-]{0,63})\])?$"
 )
 # arch/arm: "[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", later "foo from bar+0x1/0x2"
 _FROM = re.compile(
@@ -79,13 +75,13 @@ def _has_source(text: str) -> bool:
 
 
 def common_frame(match: re.Match[str], line_number: int) -> Frame:
-    """The frame that ``COMMON_FRAME`` or its whole line found; made only where a report is kept."""
-    guess, symbol, offset, module = match.groups()[-4:]
+    """The frame that ``COMMON_FRAME`` found; made only where a report is kept."""
+    guess, symbol, offset, module = match.groups()
     return Frame(symbol, "+" + offset, module, guess is None, line_number)
 
 
-def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | list[str], int]]) -> tuple[Frame, ...]:
-    """The frames of what was taken for some: frames, what ``COMMON_FRAME`` found, or whole lines, the first's number."""
+def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | Row, int]]) -> tuple[Frame, ...]:
+    """The frames of what was taken for some: frames, what ``COMMON_FRAME`` found, or rows, with the first's number."""
     frames = []
     for entry, line_number in taken:
         if isinstance(entry, Frame):
@@ -93,12 +89,8 @@ def settled_frames(taken: Iterable[tuple[Frame | re.Match[str] | list[str], int]
         elif isinstance(entry, re.Match):
             frames.append(common_frame(entry, line_number))
         else:
-            for number, line in enumerate(entry, line_number):
-                match = COMMON_FRAME_LINE.match(line)
-                if match is not None:
-                    frames.append(common_frame(match, number))
-                elif (frame := parse_frame(line.partition("] ")[2].strip(), number)) is not None:
-                    frames.append(frame)
+            found = [parse_frame(text, number) for number, text in enumerate(entry.texts(), line_number)]
+            frames.extend(frame for frame in found if frame is not None)
     return tuple(frames)
 
 

@@ -10,14 +10,13 @@ import re
 from collections import deque
 
 from kdumpkit.analysis.log.boots import Boots
-from kdumpkit.analysis.log.builder import REGISTERS_LENGTH, Builder
+from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.finish import finish_report
-from kdumpkit.analysis.log.frames import COMMON_FRAME, COMMON_FRAME_LINE
+from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
-from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, Message
-from kdumpkit.analysis.log.words import PLAIN_REGISTERS
+from kdumpkit.analysis.log.prefixes import Message
 
 #: a report is over after so many lines that do not look like part of one
 _GAP_LINES = 100
@@ -32,8 +31,6 @@ _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
 _match_frame = COMMON_FRAME.match
-_match_frame_line = COMMON_FRAME_LINE.match
-_match_stamp = COMMON_PREFIX.match
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
@@ -68,56 +65,11 @@ class OpenReports:
 
     # --- messages ---
 
-    def take_frames(self, builder: Builder, lines: list[str], start: int, end: int, line_number: int) -> int:
-        """Take the lines from ``start`` on that are frames of the only report that is open; how many those were.
-
-        ``line_number`` is the number of the line before the first of ``lines``.
-        """
-        first = _match_frame_line(lines[start])
-        if first is None or first[2] != builder.caller:
-            return 0
-        # behind the stamp stand its bracket, perhaps the caller, two blanks and a place in the code: the rest is read
-        # where the report is kept
-        at = first.end(1)
-        between = "]  " if first[2] is None else lines[start][at : first.end(2)] + "]  "
-        behind = at + len(between)
-        index = start + 1
-        while index < end:
-            line = lines[index]
-            # a bracket with a blank behind it: another line that was glued to it
-            if line[at:behind] != between or "+0x" not in line or line.find("] ", behind) > 0:
-                break
-            index += 1
-        builder.take_frame_lines(lines[start:index], line_number + start + 1)
-        last = _match_stamp(lines[index - 1])
-        builder.last_line, builder.gap_lines = line_number + index, 0
-        builder.last_time = last[1] if last is not None else first[1]
-        if builder.last_line - builder.first_line > _REPORT_LINES:
+    def took_row(self, builder: Builder, last_line: int, stamp: str) -> None:
+        """Note that an open report took a row of lines; ``stamp`` is the last one's."""
+        builder.last_line, builder.last_time, builder.gap_lines = last_line, stamp, 0
+        if last_line - builder.first_line > _REPORT_LINES:
             self._close(builder.caller)
-        return index - start
-
-    def take_registers(self, builder: Builder, lines: list[str], start: int, end: int, line_number: int) -> int:
-        """Take the lines from ``start`` on that hold registers and nothing else; the first of them does."""
-        first = _match_stamp(lines[start])
-        assert first is not None
-        at, behind = first.end(1), first.end()
-        between = lines[start][at:behind]
-        index = start + 1
-        while index < end:
-            line = lines[index]
-            if (
-                line[behind : behind + 4] not in PLAIN_REGISTERS
-                or line[at:behind] != between
-                or len(line) > behind + REGISTERS_LENGTH
-                or line.find("] ", behind) > 0
-            ):
-                break
-            index += 1
-        builder.take_register_lines([line[behind:].strip() for line in lines[start:index]])
-        last = _match_stamp(lines[index - 1])
-        builder.last_line, builder.gap_lines = line_number + index, 0
-        builder.last_time = last[1] if last is not None else first[1]
-        return index - start
 
     def take(self, message: Message, number: int) -> None:
         """Take a message whose line holds the words of a rule."""

@@ -70,10 +70,20 @@ _PREFIX = re.compile(
     + (r"(?:" + _STAMP + _CALLER.format("caller") + _ANDROID + f"(?:{_LEVEL})?" + r" ?)?")
     + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
-#: what most lines begin with; a word and "kernel:" after it is journald's short-monotonic
-COMMON_PREFIX = re.compile(
-    rf"\[ *({SECONDS})\](?!" + _LEVEL + r")(?:\[ *([TC]\d{1,10})\])? (?!\[|[\w.-]{1,64} kernel:)"
+# a word and "kernel:" behind the stamp is journald's short-monotonic
+_BARE = rf"\[ *({SECONDS})\](?!{_LEVEL})(?:\[ *([TC]\d{{1,10}})\])? (?!\[|[\w.-]{{1,64}} kernel:)"
+#: what most lines of a log begin with, all of them with the same: the kernel's own stamp and caller, which are the
+#: groups, with nothing in front, the level, or what syslogd wrote
+COMMON_PREFIXES = tuple(
+    re.compile(before + _BARE)
+    for before in (
+        "",
+        r"<\d{1,3}>",
+        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} kernel: ",
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) [\w.-]{1,64} kernel: ",
+    )
 )
+COMMON_PREFIX = COMMON_PREFIXES[0]
 # dmesg -T and dmesg -e: no seconds since boot in them
 _DMESG = re.compile(
     _QUOTE

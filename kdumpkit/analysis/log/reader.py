@@ -13,11 +13,21 @@ from collections.abc import Iterable, Iterator
 import re2
 
 from kdumpkit.analysis.log import boots, unwrap
+from kdumpkit.analysis.log.builder import Builder
+from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.open_reports import END_OF_REPORT, OpenReports
-from kdumpkit.analysis.log.prefixes import COMMON_PREFIX, LINE_LIMIT, Message, is_plain, parse_message, split_glued
-from kdumpkit.analysis.log.words import PLAIN_REGISTERS
+from kdumpkit.analysis.log.prefixes import (
+    COMMON_PREFIX,
+    COMMON_PREFIXES,
+    LINE_LIMIT,
+    Message,
+    is_plain,
+    parse_message,
+    split_glued,
+)
+from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, REGISTERS_LENGTH, Row, end_of_frames, end_of_registers
 
 
 
@@ -154,6 +164,8 @@ class _Reader:
         self.line_number = 0
         #: whether lines of this log have prefixes, so that one without is no kernel's
         self.prefixed = False
+        #: finds what stands in front of most lines of this log, whatever that is
+        self.match_prefix = COMMON_PREFIX.match
         #: number of the last line that was read with the one before it
         self.joined = 0
         self.reports = OpenReports()
@@ -172,7 +184,6 @@ class _Reader:
         index, end, hit = 0, len(texts), 0
         texts += [decode_line(raw) for raw in following]
         next_hit = hits[0] if hits else end
-        match_prefix = COMMON_PREFIX.match
         before, joined = self.line_number, self.joined
         #: what was found of the next line's prefix
         ahead, ahead_index = None, 0
@@ -190,35 +201,34 @@ class _Reader:
             if number <= joined:
                 continue
             candidate = index > next_hit
-            sole = None if candidate else reports.sole
-            if sole is not None and sole.tracing and "+0x" in line and not sole.sealed:
-                # a trace is a row of lines that are alike
-                taken = reports.take_frames(sole, texts, index - 1, min(next_hit, end), before)
-                if taken:
-                    index += taken - 1
-                    self.prefixed = True
-                    continue
-            match = ahead if ahead_index == index else match_prefix(line)
+            match = ahead if ahead_index == index else self.match_prefix(line)
             if match is None:
                 if candidate or not is_plain(line) or line.lstrip()[:3] in _BREAKABLE_BEGIN:
                     joined = self._line(line, texts[index : index + 2], number, candidate)
                 else:
                     reports.feed(line.strip(), None, None, number)
                 continue
+            stamp, caller = match.groups()
             text = line[match.end() :].strip()
+            sole = reports.sole
             if candidate or text[:3] in _BREAKABLE_BEGIN:
                 ahead_index = index + 1
-                ahead = match_prefix(texts[index]) if index < len(texts) else None
+                ahead = self.match_prefix(texts[index]) if index < len(texts) else None
                 if ahead is None:
                     joined = self._line(line, texts[index : index + 2], number, candidate)
                     continue
-            elif text[:4] in PLAIN_REGISTERS and sole is not None and sole.takes_registers(match[2], text):
-                # and so are registers
-                index += reports.take_registers(sole, texts, index - 1, min(next_hit, end), before) - 1
-                continue
+            elif (
+                (text[:4] in PLAIN_REGISTERS or ("+0x" in text and sole is not None and sole.tracing))
+                and sole is not None
+                and sole.caller == caller
+                and not sole.sealed
+            ):
+                row_end = self._take_row(sole, texts, index - 1, min(next_hit, end), match, text)
+                if row_end:
+                    index = row_end
+                    continue
             # most lines of a report: the common prefix, and nothing that a mail program broke
             self.prefixed = True
-            stamp, caller = match.groups()
             if "] " in text:
                 self._take_message(Message(text, float(stamp), caller, True), number, candidate)
             elif candidate:
@@ -227,6 +237,27 @@ class _Reader:
                 reports.feed(text, stamp, caller, number)
         return end
 
+    def _take_row(
+        self, builder: Builder, texts: list[str], start: int, end: int, match: re.Match[str], text: str
+    ) -> int:
+        """Take the lines from ``start`` on that are alike, if they are such; the index behind them, or 0."""
+        stamp_end, column = match.end(1), texts[start].index(text, match.end())
+        if text[:4] in PLAIN_REGISTERS:
+            if builder.others is not None or len(text) > REGISTERS_LENGTH or "] " in text:
+                return 0
+            row = Row(texts[start : end_of_registers(texts, start, end, stamp_end, column)], column)
+            builder.take_registers(row)
+        elif COMMON_FRAME.match(text) is not None:
+            row = Row(texts[start : end_of_frames(texts, start, end, stamp_end, column)], column)
+            builder.take_frames(row, self.line_number + start + 1)
+        else:
+            return 0
+        self.prefixed = True
+        row_end = start + len(row.lines)
+        last = self.match_prefix(row.lines[-1])
+        self.reports.took_row(builder, self.line_number + row_end, match[1] if last is None else last[1])
+        return row_end
+
     def _line(self, line: str, after: list[str], number: int, candidate: bool) -> int:
         """Take a line of any kind; the number of the last that was read with it."""
         message = parse_message(line)
@@ -234,7 +265,9 @@ class _Reader:
             return self.joined
         if message.prefixed:
             self.prefixed = True
-        if after and COMMON_PREFIX.match(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
+            if message.time_s is not None:
+                self._learn_prefix(line)
+        if after and self.match_prefix(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
             for index, rest in enumerate(after):
                 whole = self._unbroken(message, line, rest, candidate)
                 if whole is message:
@@ -243,6 +276,11 @@ class _Reader:
                 self.joined = number + 1 + index
         self._take_message(message, number, candidate)
         return self.joined
+
+    def _learn_prefix(self, line: str) -> None:
+        for prefix in COMMON_PREFIXES:
+            if prefix.match(line) is not None:
+                self.match_prefix = prefix.match
 
     def _take_message(self, message: Message, number: int, candidate: bool) -> None:
         for part in split_glued(message):

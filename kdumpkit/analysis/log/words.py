@@ -33,7 +33,3 @@ REGISTER_WORDS = (
 PROGRAM_COUNTERS: dict[str, Callable[[str], Location | None]] = {
     word: arch.parse_program_counter for arch in (x86, arm64, ppc64, s390, xmon) for word in arch.FIRST_WORDS
 }
-#: those that begin a line with nothing else in it than registers that are kept as printed
-PLAIN_REGISTERS = frozenset(
-    {"RAX:", "RDX:", "RBP:", "RSP:", "R10:", "R13:", "DR0:", "DR3:", "EAX:", "ESI:", "x29:", "x26:", "x23:", "x20:"}
-)
