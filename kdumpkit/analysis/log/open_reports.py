@@ -65,7 +65,7 @@ class OpenReports:
 
     # --- messages ---
 
-    def took_row(self, builder: Builder, last_line: int, stamp: str) -> None:
+    def took_row(self, builder: Builder, last_line: int, stamp: str | None) -> None:
         """Note that an open report took a row of lines; ``stamp`` is the last one's."""
         builder.last_line, builder.last_time, builder.gap_lines = last_line, stamp, 0
         if last_line - builder.first_line > _REPORT_LINES:

@@ -70,18 +70,20 @@ _PREFIX = re.compile(
     + (r"(?:" + _STAMP + _CALLER.format("caller") + _ANDROID + f"(?:{_LEVEL})?" + r" ?)?")
     + r"(?P<relayed>[\w.-]{1,64} kernel: ?)?"
 )
-# a word and "kernel:" behind the stamp is journald's short-monotonic
-_BARE = rf"\[ *({SECONDS})\](?!{_LEVEL})(?:\[ *([TC]\d{{1,10}})\])? (?!\[|[\w.-]{{1,64}} kernel:)"
+_CLOCKED = rf"\[ *({SECONDS})\](?!{_LEVEL})(?:\[ *([TC]\d{{1,10}})\])? "
+# no other caller; a word and "kernel:" is journald's short-monotonic
+_TEXT = r"(?!\[ *[TC]?\d|[\w.-]{1,64} kernel:)"
+_SYSLOGD = r" {0,8}[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} kernel: "
+_SYSLOGD_ISO = (
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) [\w.-]{1,64} kernel: "
+)
 #: what most lines of a log begin with, all of them with the same: the kernel's own stamp and caller, which are the
-#: groups, with nothing in front, the level, or what syslogd wrote
-COMMON_PREFIXES = tuple(
-    re.compile(before + _BARE)
-    for before in (
-        "",
-        r"<\d{1,3}>",
-        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} kernel: ",
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) [\w.-]{1,64} kernel: ",
-    )
+#: groups, with nothing in front, the level, or what syslogd wrote, which may have taken the stamp off
+COMMON_PREFIXES = (
+    re.compile(_CLOCKED + _TEXT),
+    re.compile(r"<\d{1,3}>" + _CLOCKED + _TEXT),
+    re.compile(f"{_SYSLOGD}(?:{_CLOCKED})?{_TEXT}"),
+    re.compile(f"{_SYSLOGD_ISO}(?:{_CLOCKED})?{_TEXT}"),
 )
 COMMON_PREFIX = COMMON_PREFIXES[0]
 # dmesg -T and dmesg -e: no seconds since boot in them

@@ -230,9 +230,9 @@ class _Reader:
             # most lines of a report: the common prefix, and nothing that a mail program broke
             self.prefixed = True
             if "] " in text:
-                self._take_message(Message(text, float(stamp), caller, True), number, candidate)
+                self._take_message(_message(text, stamp, caller), number, candidate)
             elif candidate:
-                reports.take(Message(text, float(stamp), caller, True), number)
+                reports.take(_message(text, stamp, caller), number)
             elif text:
                 reports.feed(text, stamp, caller, number)
         return end
@@ -241,7 +241,8 @@ class _Reader:
         self, builder: Builder, texts: list[str], start: int, end: int, match: re.Match[str], text: str
     ) -> int:
         """Take the lines from ``start`` on that are alike, if they are such; the index behind them, or 0."""
-        stamp_end, column = match.end(1), texts[start].index(text, match.end())
+        column = texts[start].index(text, match.end())
+        stamp_end = match.end(1) if match[1] is not None else match.end() - len("kernel: ")
         if text[:4] in PLAIN_REGISTERS:
             if builder.others is not None or len(text) > REGISTERS_LENGTH or "] " in text:
                 return 0
@@ -265,8 +266,7 @@ class _Reader:
             return self.joined
         if message.prefixed:
             self.prefixed = True
-            if message.time_s is not None:
-                self._learn_prefix(line)
+            self._learn_prefix(line)
         if after and self.match_prefix(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
             for index, rest in enumerate(after):
                 whole = self._unbroken(message, line, rest, candidate)
@@ -326,6 +326,10 @@ class _Reader:
         fatal, in_capture, blocks = self.reports.finish()
         reports = self.reports
         return CrashLog(fatal, blocks, reports.order, self.line_number, reports.boots.count, in_capture)
+
+
+def _message(text: str, stamp: str | None, caller: str | None) -> Message:
+    return Message(text, None if stamp is None else float(stamp), caller, True)
 
 
 def _place_missing(text: str) -> bool:
