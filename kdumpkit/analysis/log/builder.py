@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from kdumpkit.analysis.log import xmon
 from kdumpkit.analysis.log.frames import (
+    COMMON_FRAME,
     Frame,
     Location,
     parse_frame,
@@ -166,7 +167,9 @@ class Builder:
         word = text.partition(" ")[0]
         take = _TAKEN_BY.get(word)
         if self.tracing:
-            frame = parse_frame(text, line_number) if take is None else None
+            frame = None
+            if take is None:
+                frame = COMMON_FRAME.match(text) or parse_frame(text, line_number)
             if frame is not None:
                 self.take_frame(frame, line_number)
                 return True

@@ -13,7 +13,6 @@ from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.finish import finish_report
-from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import Message
@@ -30,7 +29,6 @@ _OPEN_LIMIT = 32
 _KEPT_FIRST = 128
 _KEPT_LAST = 384
 
-_match_frame = COMMON_FRAME.match
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
@@ -108,10 +106,7 @@ class OpenReports:
         builder = self.open.get(caller) or self._route(caller)
         if builder is None:
             return
-        match = _match_frame(text) if builder.tracing else None
-        if match is not None:
-            builder.take_frame(match, number)
-        if match is not None or builder.feed(text, number):
+        if builder.feed(text, number):
             builder.last_line = number
             builder.gap_lines = 0
             builder.last_time = time_s
