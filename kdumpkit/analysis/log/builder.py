@@ -109,43 +109,6 @@ class Builder:
         self.bug_at: str | None = None
         self.line_numbers: dict[str, int] = {"kind": line_number}
 
-    # --- what a first line says ---
-
-    def take_groups(self, groups: dict[str, str | None], line_number: int) -> None:
-        """Fields from the named groups of a rule."""
-        if not groups:
-            return
-        for name in ("cpu", "pid"):
-            value = groups.get(name)
-            if value is not None and getattr(self, name) is None:
-                setattr(self, name, int(value))
-                self.line_numbers.setdefault(name, line_number)
-        comm = groups.get("comm")
-        if comm and self.comm is None:
-            self.comm = comm
-            self.line_numbers.setdefault("comm", line_number)
-        if groups.get("cpu_hex"):
-            self.in_debugger = True
-            if self.cpu is None:
-                self.cpu = int(groups["cpu_hex"] or "", 16)
-                self.line_numbers.setdefault("cpu", line_number)
-        mce_cpu = groups.get("mce_cpu")
-        if mce_cpu is not None:
-            self.mce_cpus.add(int(mce_cpu))
-            self.line_numbers.setdefault("cpu", line_number)
-        if groups.get("bug_at") and self.bug_at is None:
-            self.bug_at = groups["bug_at"]
-            self.line_numbers.setdefault("bug_at", line_number)
-        if groups.get("address") and self.fault_address is None:
-            self.fault_address = groups["address"]
-            self.line_numbers.setdefault("fault_address", line_number)
-        place = groups.get("place")
-        if place and self.place is None:
-            self.place = parse_location(place)
-            self.line_numbers.setdefault("place", line_number)
-
-    # --- the lines after it ---
-
     def take_registers(self, row: Row) -> None:
         """Take lines of registers and nothing else."""
         room = REGISTER_LIMIT - len(self.registers)

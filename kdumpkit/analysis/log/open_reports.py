@@ -13,7 +13,8 @@ from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.finish import finish_report
-from kdumpkit.analysis.log.kinds import RULES, Role, Rule, faults, panics
+from kdumpkit.analysis.log.first_line import take_die, take_groups
+from kdumpkit.analysis.log.kinds import RULES, Role, Rule, panics
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import Message
 
@@ -34,7 +35,7 @@ _DIE_START = re.compile(
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
 )
 #: the numbers of the rules that want a literal
-_RULES_BY_LITERAL = {
+_RULES_OF = {
     literal.decode(): tuple(number for number, rule in enumerate(RULES) if literal in rule.literals)
     for literal in dict.fromkeys(literal for rule in RULES for literal in rule.literals)
 }
@@ -92,8 +93,8 @@ class OpenReports:
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)
-        wanted = [number for found in filter(text.__contains__, _RULES_BY_LITERAL) for number in _RULES_BY_LITERAL[found]]
-        for number_of_rule in sorted(set(wanted)):
+        wanted = {rule for literal in filter(text.__contains__, _RULES_OF) for rule in _RULES_OF[literal]}
+        for number_of_rule in sorted(wanted):
             rule = RULES[number_of_rule]
             match = rule.pattern.search(text)
             if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
@@ -158,9 +159,9 @@ class OpenReports:
         if current is not None:
             self._close(current.caller)
         builder = Builder(rule.kind, rule.severity, rule.role, message.text, number, message.time_s)
-        builder.take_groups(match.groupdict(), number)
+        take_groups(builder, match.groupdict(), number)
         if rule.role is Role.DIE:
-            _take_die(builder, message.text, rename=True)
+            take_die(builder, message.text, rename=True)
         elif match.groupdict().get("null"):
             builder.kind = "null_deref"
         self._open(builder, message.caller)
@@ -170,8 +171,8 @@ class OpenReports:
         fresh = not current.has_stack and not current.sealed
         if rule.role is Role.DIE:
             if current.severity is Severity.FATAL and not current.died and not current.panicked:
-                _take_die(current, message.text, rename=False)
-                current.take_groups(match.groupdict(), number)
+                take_die(current, message.text, rename=False)
+                take_groups(current, match.groupdict(), number)
                 return True
             return False
         if rule.role is Role.MAYBE:
@@ -184,7 +185,7 @@ class OpenReports:
                 # with inlined functions named, the title is printed once for each
                 return True
             if rule.kind not in ("warning", "kasan", "bug_on", "soft_lockup", "hung_task"):
-                current.take_groups(match.groupdict(), number)
+                take_groups(current, match.groupdict(), number)
                 return True
             return False
         if current.kind == "sysrq" and not current.died and rule.kind == "null_deref":
@@ -198,7 +199,7 @@ class OpenReports:
         ):
             # WARN(1, "Watchdog detected hard LOCKUP on cpu %d", ...) until 4.x
             current.kind, current.severity, current.place = rule.kind, rule.severity, None
-            current.take_groups(match.groupdict(), number)
+            take_groups(current, match.groupdict(), number)
             return True
         # a warning out of the code that prints the report
         return rule.kind == "warning" and (
@@ -225,7 +226,7 @@ class OpenReports:
             target = Builder(rule.kind, Severity.FATAL, Role.OPEN, message.text, number, message.time_s)
             cpu = re.search(r"LOCKUP on cpu (\d{1,6})", reason)
             if cpu is not None:
-                target.take_groups({"cpu": cpu[1]}, number)
+                take_groups(target, {"cpu": cpu[1]}, number)
             self._open(target, message.caller)
         if not target.panicked:
             target.panicked = True
@@ -314,23 +315,6 @@ class OpenReports:
             blocks[report.order] = finish_report(report, release, line)
         fatal = None if chosen is None else blocks[chosen.order]
         return fatal, None if in_capture is None else blocks[in_capture.order], tuple(blocks.values())
-
-
-def _take_die(builder: Builder, text: str, rename: bool) -> None:
-    builder.died = True
-    match = faults.DIE.search(text)
-    if match is None:
-        return
-    builder.oops_number = int(match["count"])
-    address = faults.DIE_ADDRESS.search(text) if builder.fault_address is None else None
-    if address is not None:
-        builder.fault_address = address["address"]
-        builder.line_numbers.setdefault("fault_address", builder.last_line)
-    if rename:
-        for pattern, kind in faults.DIE_KINDS:
-            if pattern.search(match["text"]):
-                builder.kind = kind
-                break
 
 
 def _ends(rule: panics.PanicRule, builder: Builder) -> bool:

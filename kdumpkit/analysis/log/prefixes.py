@@ -74,9 +74,7 @@ _CLOCKED = rf"\[ *({SECONDS})\](?!{_LEVEL})(?:\[ *([TC]\d{{1,10}})\])? "
 # no other caller; a word and "kernel:" is journald's short-monotonic
 _TEXT = r"(?!\[ *[TC]?\d|[\w.-]{1,64} kernel:)"
 _SYSLOGD = r" {0,8}[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} kernel: "
-_SYSLOGD_ISO = (
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) [\w.-]{1,64} kernel: "
-)
+_SYSLOGD_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) [\w.-]{1,64} kernel: "
 #: what most lines of a log begin with, all of them with the same: the kernel's own stamp and caller, which are the
 #: groups, with nothing in front, the level, or what syslogd wrote, which may have taken the stamp off
 COMMON_PREFIXES = (

@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-import re2
-
-from kdumpkit.analysis.log import boots, unwrap
+from kdumpkit.analysis.log import unwrap
 from kdumpkit.analysis.log.builder import Builder
+from kdumpkit.analysis.log.candidates import FIRST_WORDS, WORDS, lines_with
 from kdumpkit.analysis.log.frames import COMMON_FRAME
-from kdumpkit.analysis.log.kinds import LITERALS as RULE_LITERALS
 from kdumpkit.analysis.log.model import CrashLog
-from kdumpkit.analysis.log.open_reports import END_OF_REPORT, OpenReports
+from kdumpkit.analysis.log.open_reports import OpenReports
 from kdumpkit.analysis.log.prefixes import (
     COMMON_PREFIX,
     COMMON_PREFIXES,
@@ -27,80 +25,14 @@ from kdumpkit.analysis.log.prefixes import (
     parse_message,
     split_glued,
 )
+from kdumpkit.analysis.log.rejoin import BREAKABLE, BREAKABLE_BEGIN, rejoined
 from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, REGISTERS_LENGTH, Row, end_of_frames, end_of_registers
 
-
-
-def _words_of(*literals: bytes) -> "re2._Regexp":
-    """One automaton that looks for all of them at once, with the rest of the line where one is found."""
-    return re2.compile(b"(?:" + b"|".join(re2.escape(literal) for literal in literals) + rb")[^\n]*")
-
-
-_WORDS = _words_of(*RULE_LITERALS, *boots.LITERALS)
-#: while no report was seen, the end of one tells of another whose beginning is lost
-_FIRST_WORDS = _words_of(*RULE_LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
 _CHUNK_BYTES = 1 << 16
-#: mail programs break lines between these columns
-_BREAK_COLUMNS = unwrap.BREAK_COLUMNS
-#: serial consoles over IPMI and copies of a screen are as wide as this
-_TERMINAL_COLUMNS = 80
-#: a task header is no longer; bounds the pattern that looks for its end
-_HEADER_LIMIT = 200
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
 _HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
-#: "[<" begins the frames of arm, which name two places
-_BREAKABLE = (
-    "CPU:",
-    "Pid:",
-    "REGS:",
-    "RIP",
-    "Hardware name:",
-    "pc :",
-    "NIP ",
-    "Krnl PSW",
-    "Tainted: ",
-    "Not tainted",
-    "[<",
-)
-_BREAKABLE_BEGIN = frozenset(start[:3] for start in _BREAKABLE) | {"[<c", "[<8", "[<b"}
-#: how no line of a general protection fault ends
-_GOES_ON = ("probably for", "maybe for", "probably for non-canonical", "probably for non-canonical address")
-#: what begins a line of the kernel's own is no rest of the line before
-_BEGINNINGS = (
-    "BUG:",
-    "WARNING:",
-    "INFO:",
-    "Kernel panic",
-    "Call ",
-    "CPU:",
-    "Pid:",
-    "Code:",
-    "RIP",
-    "Modules ",
-    "Hardware name:",
-    "Workqueue:",
-    "task:",
-    "pstate:",
-    "Krnl ",
-    "NIP",
-    "---",
-    "[<",
-)
-#: what begins a line that has a prefix, or is quoted
-_LINE_STARTS = ("[", "<", ">")
-#: until 4.10 the address stood twice in front of its symbol
-_HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
-#: what then begins the next line; until 2.6.25 a module stood in front of the symbol
-_PLACE_ALONE = re.compile(r"(?::[A-Za-z_][\w-]{0,63}:)?[A-Za-z_][\w.$]{0,255}\+0x[0-9a-f]{1,16}/0x[0-9a-f]")
-_PLACE_MISSING = re.compile(r"WARNING: (?:CPU: \d{1,6} PID: \d{1,10} )?at [\w./-]{1,200}:\d{1,6}$")
-_MODULE_ALONE = re.compile(r"\[[\w-]{1,63}\]\)?$")
-#: "=20" is a blank at the end of a line in quoted-printable; RHEL 6 puts dashes and letters of its own behind the taint
-_RELEASE_MISSING = re.compile(
-    r"(?:CPU: \d|Pid: \d|REGS: ).*(?:Not tainted|Tainted: [A-Z ]+|Comm: \S+)[ -]*(?:- ?[A-Z]{1,2})?(?:=20)?$"
-    r"|(?:CPU|Pid): .* \(?\d\S*-$|(?:Not tainted|Tainted: [A-Z ]+)$|WARNING: CPU: \d{1,6}$|CPU: \d{1,6} PID: \d{1,10}$"
-)
 
 
 def read_crash(lines: Iterable[bytes]) -> CrashLog:
@@ -172,7 +104,7 @@ class _Reader:
 
     def take(self, data: bytes, following: tuple[bytes, ...]) -> None:
         """Look at some whole lines; ``following`` are the next two."""
-        hits = _hits(data, _WORDS if self.reports.order else _FIRST_WORDS)
+        hits = lines_with(WORDS if self.reports.order else FIRST_WORDS, data)
         if hits or self.reports.open:
             count = self._take_lines(_decode_lines(data), hits, following)
         else:
@@ -203,7 +135,7 @@ class _Reader:
             candidate = index > next_hit
             match = ahead if ahead_index == index else self.match_prefix(line)
             if match is None:
-                if candidate or not is_plain(line) or line.lstrip()[:3] in _BREAKABLE_BEGIN:
+                if candidate or not is_plain(line) or line.lstrip()[:3] in BREAKABLE_BEGIN:
                     joined = self._line(line, texts[index : index + 2], number, candidate)
                 else:
                     reports.feed(line.strip(), None, None, number)
@@ -211,7 +143,7 @@ class _Reader:
             stamp, caller = match.groups()
             text = line[match.end() :].strip()
             sole = reports.sole
-            if candidate or text[:3] in _BREAKABLE_BEGIN:
+            if candidate or text[:3] in BREAKABLE_BEGIN:
                 ahead_index = index + 1
                 ahead = self.match_prefix(texts[index]) if index < len(texts) else None
                 if ahead is None:
@@ -267,9 +199,9 @@ class _Reader:
         if message.prefixed:
             self.prefixed = True
             self._learn_prefix(line)
-        if after and self.match_prefix(after[0]) is None and (candidate or message.text.startswith(_BREAKABLE)):
+        if after and self.match_prefix(after[0]) is None and (candidate or message.text.startswith(BREAKABLE)):
             for index, rest in enumerate(after):
-                whole = self._unbroken(message, line, rest, candidate)
+                whole = rejoined(message, line, rest, candidate=candidate, prefixed=self.prefixed)
                 if whole is message:
                     break
                 message, line = whole, rest
@@ -289,39 +221,6 @@ class _Reader:
             elif part.text:
                 self.reports.feed(part.text, part.time_s, part.caller, number)
 
-    def _unbroken(self, message: Message, line: str, after: str, candidate: bool) -> Message:
-        if message.text.endswith("=") and len(after) <= _BREAK_COLUMNS[1] and not after.startswith(_LINE_STARTS):
-            # quoted-printable's mark of a break, within a word too: nothing of the next line stands in front of it
-            return message._replace(text=message.text[:-1] + after.rstrip())
-        # a mail program breaks a line where the next word would not have fitted, and the rest has no time stamp
-        next_message = parse_message(after) if len(after) <= _BREAK_COLUMNS[1] else None
-        if next_message is None or next_message.prefixed or not next_message.text:
-            return message
-        if next_message.text.startswith(_BEGINNINGS) and not _HALF_PLACE.search(message.text):
-            return message
-        if len(line) == _TERMINAL_COLUMNS and self.prefixed and message.prefixed:
-            # a terminal breaks within words too
-            blank = " " if line.endswith(" ") or after.startswith(" ") else ""
-            return message._replace(text=f"{message.text}{blank}{next_message.text}")
-        first_word = next_message.text.split(" ", 1)[0]
-        length = len(line.lstrip("> ").rstrip())
-        fits_not = (
-            self.prefixed
-            and message.prefixed
-            and length <= _BREAK_COLUMNS[1]
-            and length + 1 + len(first_word) > _BREAK_COLUMNS[0]
-        )
-        if (
-            fits_not
-            or message.text.endswith(_GOES_ON)
-            or (len(message.text) <= _HEADER_LIMIT and _RELEASE_MISSING.match(message.text))
-            or (candidate and next_message.text.startswith("stuck for "))
-            or (_PLACE_ALONE.match(next_message.text) and _place_missing(message.text))
-            or ((not candidate or "+0x" in message.text[-40:]) and _MODULE_ALONE.match(next_message.text))
-        ):
-            return message._replace(text=_joined(message.text, next_message.text))
-        return message
-
     def finish(self) -> CrashLog:
         fatal, in_capture, blocks = self.reports.finish()
         reports = self.reports
@@ -330,29 +229,6 @@ class _Reader:
 
 def _message(text: str, stamp: str | None, caller: str | None) -> Message:
     return Message(text, None if stamp is None else float(stamp), caller, True)
-
-
-def _place_missing(text: str) -> bool:
-    return _HALF_PLACE.search(text) is not None or _PLACE_MISSING.match(text) is not None
-
-
-def _joined(text: str, rest: str) -> str:
-    # a break after a hyphen took no blank away
-    if text.endswith("-") and not text.endswith(("--", " -")):
-        return text + rest
-    return f"{text.removesuffix('=20')} {rest}"
-
-
-def _hits(data: bytes, words: "re2._Regexp") -> list[int]:
-    """The numbers of the lines that hold some of the words, in order."""
-    hits: list[int] = []
-    index = before = 0
-    for match in words.finditer(data):
-        at = match.start()
-        index += data.count(b"\n", before, at)
-        before = at
-        hits.append(index)
-    return hits
 
 
 def _decode_lines(data: bytes) -> list[str]:

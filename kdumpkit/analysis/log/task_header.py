@@ -117,14 +117,16 @@ def parse_task_header(text: str) -> TaskHeader | None:
         match = pattern.match(text)
         if match is None:
             continue
-        if pattern is _CPU_TASK:
-            cpu, pid, comm = match.groups()
-        elif pattern is _PID_TASK:
-            cpu, (pid, comm) = None, match.groups()
-        else:
-            cpu, pid, comm = match["cpu"], None, None
+        named = match.groupdict()
         state = parse_state(text[match.end() :]) or NO_HEADER
-        return TaskHeader(_int(cpu), _int(pid), comm or None, state.taint, state.release, state.version)
+        return TaskHeader(
+            _int(named.get("cpu")),
+            _int(named.get("pid")),
+            named.get("comm") or None,
+            state.taint,
+            state.release,
+            state.version,
+        )
     for pattern in (_CPU_ALONE, _PROCESS, _TASK_PPC, _SHOWING):
         match = pattern.match(text)
         if match is not None:
