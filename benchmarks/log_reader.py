@@ -5,8 +5,9 @@
 
 Reads three synthetic consoles from a file, in a process of its own each: one without a crash, one with a crash in every
 megabyte, and one that consists of crashes and nothing else, which is the worst case. Prints MB/s (10^6 bytes per second
-of processor time) and the peak resident memory; exit status 1 where a console takes more than 96 MiB, interpreter and
-all, or is read at less than 20 MB/s.
+of processor time) and the peak resident memory. Consoles are read in turns, and the quickest pass of each counts, as a
+machine that is busy elsewhere only makes them slower. Exit status 1 where a console takes more than 96 MiB, interpreter
+and all, or is read at less than 20 MB/s.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from kdumpkit.analysis.log import read_crash_file
+
 LEAST_MB_PER_S = 20.0
 MOST_MIB = 96
+PASSES = 5
 REGISTER_LINES = 9
 FRAMES = 14
 
@@ -79,31 +83,46 @@ def write_console(path: Path, megabytes: int, crash_share: float) -> None:
             console.write(data)
 
 
-def measure(path: Path) -> int:
-    """Read one console and print what it cost."""
-    from kdumpkit.analysis.log import read_crash_file
-
+def measure(path: Path) -> None:
+    """Read one console and print rate, memory and reports."""
     start = time.process_time()
     log = read_crash_file(path)
-    took = time.process_time() - start
-    size = path.stat().st_size
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rate = size / took / 1e6
-    print(f"{path.stem:10} {size / 1e6:8.0f} MB {rate:8.1f} MB/s {peak_mib:8.1f} MiB peak {log.block_count:8} reports")
-    return 0 if rate >= LEAST_MB_PER_S and peak_mib <= MOST_MIB else 1
+    mb_per_s = path.stat().st_size / (time.process_time() - start) / 1e6
+    print(mb_per_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, log.block_count)
+
+
+def measured(path: Path) -> tuple[float, float, int]:
+    """What ``measure`` prints, from a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", str(path)], check=True, capture_output=True, text=True
+    )
+    rate, peak_mib, reports = done.stdout.split()
+    return float(rate), float(peak_mib), int(reports)
 
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--measure"]:
-        return measure(Path(arguments[1]))
+        measure(Path(arguments[1]))
+        return 0
     megabytes = int(arguments[0]) if arguments else 100
     status = 0
     with tempfile.TemporaryDirectory() as folder:
+        passes: dict[Path, list[tuple[float, float, int]]] = {}
         for name, share in (("quiet", 0.0), ("ordinary", 0.005), ("crashes", 1.0)):
             path = Path(folder) / f"{name}.log"
             write_console(path, megabytes, share)
-            status |= subprocess.run([sys.executable, __file__, "--measure", str(path)], check=False).returncode
-            path.unlink()
+            passes[path] = []
+        for _ in range(PASSES):
+            for path, done in passes.items():
+                done.append(measured(path))
+        for path, done in passes.items():
+            rate, peak_mib = max(rate for rate, _, _ in done), max(peak for _, peak, _ in done)
+            print(
+                f"{path.stem:10} {path.stat().st_size / 1e6:8.0f} MB {rate:8.1f} MB/s {peak_mib:8.1f} MiB peak "
+                f"{done[0][2]:8} reports"
+            )
+            if rate < LEAST_MB_PER_S or peak_mib > MOST_MIB:
+                status = 1
     return status
 
 

@@ -104,17 +104,25 @@ class Builder:
         self.module_texts: list[str] = []
         self.module_text_size = 0
         self.module_lines = False
-        self.registers: list[str] = []
+        #: lines as printed, or rows of such
+        self.registers: list[str | Row] = []
+        self.register_count = 0
         self.fault_address: str | None = None
         self.bug_at: str | None = None
         self.line_numbers: dict[str, int] = {"kind": line_number}
 
     def take_registers(self, row: Row) -> None:
         """Take lines of registers and nothing else."""
-        room = REGISTER_LIMIT - len(self.registers)
+        room = REGISTER_LIMIT - self.register_count
         if room > 0:
-            self.registers += Row(row.lines[:room], row.column).texts()
+            self.registers.append(Row(row.lines[:room], row.column))
+            self.register_count += len(row.lines)
         self.module_lines = False
+
+    def _keep_registers(self, text: str) -> None:
+        if self.register_count < REGISTER_LIMIT:
+            self.registers.append(text[:TEXT_LIMIT])
+            self.register_count += 1
 
     @property
     def has_stack(self) -> bool:
@@ -241,8 +249,7 @@ class Builder:
             self._take_location(PROGRAM_COUNTERS[word](text), line_number)
         if word == "EIP:":
             self._fill_header(parse_eip_header(text), line_number)
-        if len(self.registers) < REGISTER_LIMIT:
-            self.registers.append(text[:TEXT_LIMIT])
+        self._keep_registers(text)
 
     def _take_location(self, location: Location | None, line_number: int) -> None:
         if location is None or self.location is not None or self.kind == "hung_task":
@@ -252,8 +259,7 @@ class Builder:
         self.confirmed = True
 
     def _take_registers(self, text: str, word: str, line_number: int) -> None:
-        if len(self.registers) < REGISTER_LIMIT:
-            self.registers.append(text[:TEXT_LIMIT])
+        self._keep_registers(text)
         if word == "CR2:" and self.fault_address is None and self.died and self.kind == "oops":
             self.fault_address = text.split()[1] if len(text.split()) > 1 else None
             self.line_numbers["fault_address"] = line_number

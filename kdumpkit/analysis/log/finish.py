@@ -6,6 +6,7 @@ from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.frames import parse_address, settled_frames
 from kdumpkit.analysis.log.model import CrashBlock
 from kdumpkit.analysis.log.module_list import split_modules
+from kdumpkit.analysis.log.rows import settled_texts
 
 #: faults below this address are taken for a NULL pointer, as bad_page_fault() and show_fault_oops() do
 _FIRST_PAGE = 4096
@@ -43,7 +44,7 @@ def finish_report(report: Builder, kernel_release: str | None, kernel_release_li
         hardware_name=report.hardware_name,
         workqueue=report.workqueue,
         modules_linked_in=modules,
-        registers=tuple(report.registers),
+        registers=settled_texts(report.registers),
         fault_address=report.fault_address,
         bug_at=report.bug_at,
         oops_number=report.oops_number,

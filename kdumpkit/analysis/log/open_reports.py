@@ -159,10 +159,11 @@ class OpenReports:
         if current is not None:
             self._close(current.caller)
         builder = Builder(rule.kind, rule.severity, rule.role, message.text, number, message.time_s)
-        take_groups(builder, match.groupdict(), number)
+        groups = match.groupdict()
+        take_groups(builder, groups, number)
         if rule.role is Role.DIE:
             take_die(builder, message.text, rename=True)
-        elif match.groupdict().get("null"):
+        elif groups.get("null"):
             builder.kind = "null_deref"
         self._open(builder, message.caller)
 

@@ -6,6 +6,7 @@ where the report is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 #: those that begin a line with nothing else in it than registers that are kept as printed
@@ -29,6 +30,11 @@ class Row(NamedTuple):
         return [line[self.column :].strip() for line in self.lines]
 
 
+def settled_texts(taken: Iterable[str | Row]) -> tuple[str, ...]:
+    """The texts of what was taken: lines, and rows of them."""
+    return tuple(text for entry in taken for text in ([entry] if isinstance(entry, str) else entry.texts()))
+
+
 def end_of_frames(lines: list[str], start: int, end: int, stamp_end: int, column: int) -> int:
     """The index behind the last of the lines from ``start`` on that hold a frame each, as that one does.
 
@@ -37,8 +43,7 @@ def end_of_frames(lines: list[str], start: int, end: int, stamp_end: int, column
     between = lines[start][stamp_end:column]
     address = lines[start][column : column + 2] == "[<"
     index = start + 1
-    while index < end:
-        line = lines[index]
+    for line in lines[index:end]:
         if line[stamp_end:column] != between or "+0x" not in line:
             break
         closed = line.find(_CLOSED, column)
@@ -52,8 +57,7 @@ def end_of_registers(lines: list[str], start: int, end: int, stamp_end: int, col
     """The same for lines that hold registers and nothing else."""
     between = lines[start][stamp_end:column]
     index = start + 1
-    while index < end:
-        line = lines[index]
+    for line in lines[index:end]:
         if (
             line[column : column + 4] not in PLAIN_REGISTERS
             or line[stamp_end:column] != between
