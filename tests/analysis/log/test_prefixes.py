@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdumpkit.analysis.log import prefixes, read_crash
-from kdumpkit.analysis.log.prefixes import parse_message, split_glued
+from kdumpkit.analysis.log.prefixes import COMMON_PREFIXES, parse_message, split_glued
 
 TEXT = "BUG: soft lockup - CPU#3 stuck for 22s! [widgetd:77]"
 
@@ -240,3 +240,37 @@ def test_a_stamp_within_the_first_line_of_a_stack(quote: str) -> None:
     found = read_crash((quote + line).encode() for line in lines).fatal
     assert found is not None
     assert found.call_trace == ("widget_first", "widget_second")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("[  100.000001] ", "[  100.000001][  T44] ", "<4>[  100.000001] ", "Nov  3 10:11:12 widget-1 kernel: "),
+        *("Nov  3 10:11:12 widget-1 kernel: [  100.000001] ", "2024-10-10T00:13:12.79+02:00 widget-1 kernel: "),
+        "2024-10-10T00:13:12Z widget-1 kernel: [  100.000001] ",
+    ],
+)
+@pytest.mark.parametrize("text", ["RIP: 0010:widget_put+0x1d/0x30", " ? widget_put+0x1d/0x30", "[Hardware Error]: x"])
+def test_a_common_prefix_is_what_the_long_way_finds(prefix: str, text: str) -> None:
+    message = parse_message(prefix + text)
+    assert message is not None
+    found = [match for common in COMMON_PREFIXES if (match := common.match(prefix + text)) is not None]
+    assert len(found) == 1
+    assert (prefix + text)[found[0].end() :].strip() == message.text == text.strip()
+    assert (found[0][1] and float(found[0][1])) == message.time_s
+    assert found[0][2] == message.caller
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[    1.000001] [    2.000002] twice",
+        "[    1.000001] widget kernel: relayed",
+        "[    1.000001]   CRIT: of Xen",
+        "[    1.000001][0: swapper] of Android",
+        "Nov  3 10:11:12 widget-1 kernel: [T44] without a stamp",
+        "Nov  3 10:11:12 widget-1 widgetd: no message of the kernel's",
+    ],
+)
+def test_what_needs_a_closer_look_has_no_common_prefix(line: str) -> None:
+    assert all(common.match(line) is None for common in COMMON_PREFIXES)

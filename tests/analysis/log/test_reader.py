@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdumpkit.analysis.log import oops, read_crash
-from kdumpkit.analysis.log.kinds import LITERALS, RULES
-from kdumpkit.analysis.log.reader import read_crash_blocks
+from kdumpkit.analysis.log.kinds import LITERALS
 from kdumpkit.errors import UsageError
 
 REPORT = (
@@ -166,49 +165,3 @@ def test_no_pattern_takes_more_than_linear_time(filler: bytes) -> None:
     lines = [(start + filler * 9000)[:9000] + b"\n" for start in starts] * 20
     log = read_crash(lines)
     assert log.line_count == len(lines)
-
-
-def test_each_rule_is_found_by_the_few_words_that_are_looked_for() -> None:
-    for rule in RULES:
-        for literal in rule.literals:
-            assert any(looked_for in literal for looked_for in LITERALS), literal
-
-
-@pytest.mark.parametrize("caller", ["", "[  T44]", "[  C3]"])
-def test_rows_of_alike_lines_are_read_as_each_alone_would_be(caller: str) -> None:
-    """Frames and registers with the kernel's own stamp are taken in rows; without it each line goes the long way."""
-    lines = [
-        "BUG: unable to handle page fault for address: ffffa1b2c3d4e5f6",
-        "Oops: 0002 [#1] SMP",
-        "CPU: 3 PID: 44 Comm: widgetd Tainted: G        W  OE     6.1.0-9-amd64 #1 Debian 6.1.27-1",
-        "RIP: 0010:widget_put+0x1d/0x30 [widget]",
-        "RAX: 0000000000000000 RBX: 0000000000000001 RCX: 0000000000000002",
-        "R13: 0000000000000000 R14: 0000000000000001 R15: 0000000000000002",
-        "CR2: ffffa1b2c3d4e5f6 CR3: 0000000000000001 CR4: 0000000000000002",
-        "Call Trace:",
-        " <IRQ>",
-        " ? widget_guess+0x1d/0x30 [widget]",
-        " widget_exit.isra.0.cold+0x1d/0x30",
-        " </IRQ>",
-        "RIP: 0010:other_place+0x1d/0x30",
-        "RAX: 0000000000000000 RBX: 0000000000000001 RCX: 0000000000000003",
-        " <TASK>",
-        " widget_main+0x1d/0x30 [widget]",
-        " ksys_write+0x1d/0x30 lib/no-frame-of-this-form",
-        " __x64_sys_write+0x1d/0x30 [widget_2]  ",
-        " </TASK>",
-        "Modules linked in: widget(OE) ext4",
-        " more_modules [last unloaded: gadget]",
-        "---[ end trace 0000000000000000 ]---",
-    ]
-    stamped = "".join(f"[  100.{number:06}]{caller} {line}\n" for number, line in enumerate(lines))
-    one, other = read_crash(stamped.encode().splitlines()), read_crash([line.encode() for line in lines])
-    assert one.fatal is not None
-    assert other.fatal is not None
-    assert len(one.fatal.frames) == 5
-    assert len(one.fatal.registers) == 6
-    assert one.fatal.frames[0].reliable is False
-    assert one.fatal.frames == other.fatal.frames
-    assert one.fatal.as_json() | {"time_s": None} == other.fatal.as_json() | {"time_s": None}
-    # in whatever pieces it comes
-    assert read_crash_blocks([stamped.encode()[:777], stamped.encode()[777:]]).fatal == one.fatal
