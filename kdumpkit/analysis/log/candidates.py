@@ -5,6 +5,8 @@ One automaton looks for all words at once (RE2): of a log without a crash, this 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import re2
 
 from kdumpkit.analysis.log import boots
@@ -12,24 +14,24 @@ from kdumpkit.analysis.log.kinds import LITERALS
 from kdumpkit.analysis.log.open_reports import END_OF_REPORT
 
 
-def _words(*literals: bytes) -> re2._Regexp:
+def _finder(*words: bytes) -> Callable[[bytes], list[int]]:
     # with the rest of the line, so that none is found twice
-    return re2.compile(b"(?:" + b"|".join(re2.escape(literal) for literal in literals) + rb")[^\n]*")
+    pattern = re2.compile(b"(?:" + b"|".join(re2.escape(word) for word in words) + rb")[^\n]*")
+
+    def find(data: bytes) -> list[int]:
+        found: list[int] = []
+        index = before = 0
+        for match in pattern.finditer(data):
+            at = match.start()
+            index += data.count(b"\n", before, at)
+            before = at
+            found.append(index)
+        return found
+
+    return find
 
 
-#: the words of all rules, and of what tells of a boot
-WORDS = _words(*LITERALS, *boots.LITERALS)
-#: while no report was seen, the end of one tells of another whose beginning is lost
-FIRST_WORDS = _words(*LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
-
-
-def lines_with(words: re2._Regexp, data: bytes) -> list[int]:
-    """The numbers of the lines that hold some of the words, from 0 and in order."""
-    found: list[int] = []
-    index = before = 0
-    for match in words.finditer(data):
-        at = match.start()
-        index += data.count(b"\n", before, at)
-        before = at
-        found.append(index)
-    return found
+#: the numbers of the lines, from 0 and in order, that hold words of a rule, or of what tells of a boot
+find_candidates = _finder(*LITERALS, *boots.LITERALS)
+#: the same while no report was seen: the end of one then tells of another whose beginning is lost
+find_first_candidates = _finder(*LITERALS, *boots.LITERALS, END_OF_REPORT.encode())

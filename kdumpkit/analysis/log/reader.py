@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from kdumpkit.analysis.log import unwrap
 from kdumpkit.analysis.log.builder import Builder
-from kdumpkit.analysis.log.candidates import FIRST_WORDS, WORDS, lines_with
+from kdumpkit.analysis.log.candidates import find_candidates, find_first_candidates
 from kdumpkit.analysis.log.frames import COMMON_FRAME
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.open_reports import OpenReports
@@ -104,7 +104,7 @@ class _Reader:
 
     def take(self, data: bytes, following: tuple[bytes, ...]) -> None:
         """Look at some whole lines; ``following`` are the next two."""
-        hits = lines_with(WORDS if self.reports.order else FIRST_WORDS, data)
+        hits = find_candidates(data) if self.reports.order else find_first_candidates(data)
         if hits or self.reports.open:
             count = self._take_lines(_decode_lines(data), hits, following)
         else:
@@ -150,10 +150,10 @@ class _Reader:
                     joined = self._line(line, texts[index : index + 2], number, candidate)
                     continue
             elif (
-                (text[:4] in PLAIN_REGISTERS or ("+0x" in text and sole is not None and sole.tracing))
-                and sole is not None
+                sole is not None
                 and sole.caller == caller
                 and not sole.sealed
+                and (text[:4] in PLAIN_REGISTERS or (sole.tracing and "+0x" in text))
             ):
                 row_end = self._take_row(sole, texts, index - 1, min(next_hit, end), match, text)
                 if row_end:

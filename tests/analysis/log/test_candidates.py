@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kdumpkit.analysis.log import read_crash
-from kdumpkit.analysis.log.candidates import FIRST_WORDS, WORDS, lines_with
+from kdumpkit.analysis.log.candidates import find_candidates, find_first_candidates
 from kdumpkit.analysis.log.kinds import LITERALS, RULES
 
 END = b"[    9.000000] ---[ end trace 0000000000000000 ]---\n"
@@ -17,14 +17,14 @@ def test_each_rule_is_found_by_the_few_words_that_are_looked_for() -> None:
 
 def test_lines_are_counted_whatever_bytes_they_hold() -> None:
     data = b"\xff\xfe\n\nUnable to handle BUG: and INFO: on one line\n\x00\nKernel panic - not syncing: \xe2\x82\n"
-    assert lines_with(WORDS, data) == [2, 4]
-    assert lines_with(WORDS, b"") == lines_with(WORDS, b"nothing\n" * 3) == []
-    assert lines_with(WORDS, b"\nBUG: no newline behind it") == [1]
+    assert find_candidates(data) == [2, 4]
+    assert find_candidates(b"") == find_candidates(b"nothing\n" * 3) == []
+    assert find_candidates(b"\nBUG: no newline behind it") == [1]
 
 
 def test_the_end_of_a_report_counts_only_while_its_beginning_may_be_lost() -> None:
-    assert lines_with(FIRST_WORDS, END) == [0]
-    assert lines_with(WORDS, END) == []
+    assert find_first_candidates(END) == [0]
+    assert find_candidates(END) == []
     registers = b"[    9.000001] RAX: 0000000000000000 RBX: 0000000000000001 RCX: 0000000000000002\n"
     panic = b"[    9.000002] Kernel panic - not syncing: Fatal exception\n"
     headless = read_crash([END, registers, panic])
