@@ -165,6 +165,13 @@ def symbols_facts(document: Mapping[str, Any]) -> list[Row]:
     return _rows(*rows, ("also there", "\n".join(looked_at)))
 
 
+def dump_damage(document: Mapping[str, Any]) -> str:
+    """What is wrong with the dump itself, in one sentence; empty where it is whole and tells of a crash."""
+    found = {row["id"]: str(row["reason"]) for row in document.get("findings") or [] if row["status"] != "PASS"}
+    ids = ("dump.whole",) if document.get("cause") else ("dump.whole", "dump.log", "dump.crash_block")
+    return next((cleaned(found[name]).replace("\n", " ") for name in ids if name in found), "")
+
+
 def log_words(counts: Mapping[str, Any]) -> str:
     """How much log was read.
 

@@ -12,6 +12,7 @@ from kdumpkit.render.crash_facts import (
     Row,
     Table,
     crash_facts,
+    dump_damage,
     dump_facts,
     dump_words,
     log_words,
@@ -38,8 +39,10 @@ def crash_text(document: Mapping[str, Any], tables: Sequence[Table] = (), unread
         counts = document.get("counts")
         why = note or (f"in {log_words(counts)}" if counts else "")
         return cleaned(f"{document.get('file', '')}: no crash in it" + (f"\n  {why}" if why else ""))
-    parts = [_head(document), *_cause(document), *_crash(document), *_capture_death(document), *_stack(document)]
-    parts += [*_machine(tables, unread), *_reports(document), *_dump(document), *_findings(document)]
+    damage = dump_damage(document)
+    parts = [_head(document), *([_wrapped(damage, "  ")] if damage else []), *_cause(document), *_crash(document)]
+    parts += [*_capture_death(document), *_stack(document), *_machine(tables, unread), *_reports(document)]
+    parts += [*_dump(document), *_findings(document)]
     return "\n".join([*parts, f"  {cleaned(note)}"] if note else parts)
 
 

@@ -328,6 +328,31 @@ def test_of_a_log_without_a_crash_it_is_said_how_much_was_read() -> None:
     assert text == "log: no crash in it\n  in 1204 lines, 0 reports of the kernel, 1 boot"
 
 
+def finding(name: str, status: str) -> dict[str, str]:
+    return {"id": name, "status": status, "reason": f"reason of {name}", "remedy": ""}
+
+
+@pytest.mark.parametrize(
+    ("findings", "cause", "said"),
+    [
+        ([finding("dump.whole", "FAIL"), finding("dump.crash_block", "PASS")], True, "reason of dump.whole"),
+        ([finding("dump.whole", "FAIL"), finding("dump.log", "FAIL")], False, "reason of dump.whole"),
+        ([finding("dump.whole", "PASS"), finding("dump.log", "FAIL")], False, "reason of dump.log"),
+        ([finding("dump.whole", "PASS"), finding("dump.crash_block", "FAIL")], False, "reason of dump.crash_block"),
+        ([finding("dump.whole", "PASS"), finding("symbols.match", "WARN")], True, None),
+    ],
+)
+def test_what_is_wrong_with_a_dump_stands_before_all_else(
+    findings: list[dict[str, str]], cause: bool, said: str | None
+) -> None:
+    told = document(findings=findings) if cause else document(findings=findings, cause=None, crash=None)
+    second_line = crash_text(told).splitlines()[1].strip()
+    lead = crash_page(told).partition('<p class="lead">')[2].partition("</p>")[0]
+    assert second_line == (said or "")
+    assert ("reason of" in lead) is (said is not None)
+    assert said is None or lead.endswith(f"{said}.")
+
+
 def test_what_drgn_read_is_shown_as_tables_and_told_in_sentences() -> None:
     tables = (
         SectionTable(f"Disks {HOSTILE}", f"1 disk {HOSTILE}.", ("disk", ""), ((f"vda {HOSTILE}", "0"),)),
