@@ -32,7 +32,8 @@ def parse_json_record(line: str) -> tuple[str, float | None] | None:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
-        return value
+        # halves of a pair, which JSON can name and no text can hold
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     # bytes that are no text are printed as a list of numbers
     if isinstance(value, list) and value and all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
         return bytes(value).decode("utf-8", "replace")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections import deque
 
+import re2
+
 from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
@@ -34,11 +36,13 @@ _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
 )
-#: the numbers of the rules that want a literal
-_RULES_OF = {
-    literal.decode(): tuple(number for number, rule in enumerate(RULES) if literal in rule.literals)
-    for literal in dict.fromkeys(literal for rule in RULES for literal in rule.literals)
-}
+_LITERALS = tuple(dict.fromkeys(literal for rule in RULES for literal in rule.literals))
+#: the numbers of the rules that want each
+_RULES_OF = tuple(tuple(number for number, rule in enumerate(RULES) if word in rule.literals) for word in _LITERALS)
+_WORDS = re2.Set.SearchSet()
+for _literal in _LITERALS:
+    _WORDS.Add(re2.escape(_literal))
+_WORDS.Compile()
 END_OF_REPORT = "---[ end trace"
 _ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
@@ -93,7 +97,7 @@ class OpenReports:
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)
-        wanted = {rule for literal in filter(text.__contains__, _RULES_OF) for rule in _RULES_OF[literal]}
+        wanted = {rule for found in _WORDS.Match(text) or () for rule in _RULES_OF[found]}
         for number_of_rule in sorted(wanted):
             rule = RULES[number_of_rule]
             match = rule.pattern.search(text)

@@ -274,3 +274,9 @@ def test_a_common_prefix_is_what_the_long_way_finds(prefix: str, text: str) -> N
 )
 def test_what_needs_a_closer_look_has_no_common_prefix(line: str) -> None:
     assert all(common.match(line) is None for common in COMMON_PREFIXES)
+
+
+def test_a_journal_record_with_half_a_character_is_read() -> None:
+    message = r"BUG: kernel NULL pointer dereference, address: 00000000000000a0 \ud800"
+    found = read_crash([f'{{"_TRANSPORT": "kernel", "MESSAGE": "{message}"}}'.encode()])
+    assert [block.title[-3:] for block in found.blocks] == ["0 ?"]
