@@ -189,12 +189,13 @@ _KINDS = (
         "a program takes all memory where vm.panic_on_oom is set",
         says="Kernel panic - not syncing: Out of memory",
         within_s=180,
-        command="exec tail /dev/zero",
+        # writes to its memory itself: where the kernel does, in read(), RIP is now and then a function of the kernel's
+        command="exec perl -e '$a .= \"x\" x 1048576 while 1'",
         needs_module=False,
         sysctls={"vm.panic_on_oom": 1},
-        comm="tail",
+        comm="perl",
         in_trace="out_of_memory",
-        crashed_task="tail",
+        crashed_task="perl",
         on_stack="out_of_memory",
     ),
     CrashKind(
