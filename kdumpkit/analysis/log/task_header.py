@@ -25,7 +25,7 @@ _CPU_TASK = re.compile(
 #: with what follows on most of them, and no marks of a vendor's own
 _COMMON = re.compile(
     r"CPU: (\d{1,6}) (?:UID: \d{1,10} )?PID: (\d{1,10}) Comm: (\S{1,64}) (?:Kdump: loaded )?"
-    r"(?:Not tainted|Tainted: ([A-Z][A-Z ]{0,40}?)) (\d[\w.+~-]{0,119}[\w.+~]) +([^\n)]{1,200})$"
+    r"(?:Not tainted|Tainted: ([A-Z][A-Z ]{0,40}?)) (\d[\w.+~-]{0,119}[\w.+~]) +([^\n]{1,200})$"
 )
 _PID_TASK = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: *(?P<comm>.{0,64}?)(?= Not tainted| Tainted: |$)")
 _CPU_OLD = re.compile(r"CPU: (?P<cpu>\d{1,6}) +(?=Not tainted|Tainted: )")
@@ -93,6 +93,11 @@ def _int(value: str | None) -> int | None:
     return None if value is None else int(value)
 
 
+def _unparenthesised(version: str) -> str:
+    # the parenthesis that i386 and arm set around release and version; others end in one of their own, "PREEMPT(full)"
+    return version[:-1] if version.count(")") > version.count("(") else version
+
+
 def parse_state(text: str) -> TaskHeader | None:
     """Taint and release of a text that holds ``Not tainted`` or ``Tainted:``; None where it holds neither."""
     match = _STATE.search(text)
@@ -101,7 +106,7 @@ def parse_state(text: str) -> TaskHeader | None:
         return TaskHeader(
             taint=parse_taint(match[0][: match.start("release") - match.start()]),
             release=match["release"].rstrip("-"),
-            version=version.rstrip(")") if version else None,
+            version=_unparenthesised(version) if version else None,
         )
     match = _STATE_ONLY.search(text)
     return None if match is None else TaskHeader(taint=parse_taint(match[0]))
@@ -112,7 +117,7 @@ def parse_task_header(text: str) -> TaskHeader | None:
     common = _COMMON.match(text)
     if common is not None:
         cpu, pid, comm, letters, release, version = common.groups("")
-        return TaskHeader(int(cpu), int(pid), comm, letters.replace(" ", ""), release, version)
+        return TaskHeader(int(cpu), int(pid), comm, letters.replace(" ", ""), release, _unparenthesised(version))
     for pattern in (_CPU_TASK, _PID_TASK, _CPU_OLD):
         match = pattern.match(text)
         if match is None:

@@ -262,6 +262,22 @@ def test_taint_and_release(printed: str, letters: str, release: str) -> None:
         assert (header.comm, header.pid, header.taint, header.release) == ("a b", 2, letters, release)
 
 
+@pytest.mark.parametrize(
+    ("printed", "version"),
+    [
+        ("6.15.0-rc1 #1 PREEMPT(full)", "#1 PREEMPT(full)"),
+        ("6.15.0 #1 SMP PREEMPT(voluntary) 6.15.1-2", "#1 SMP PREEMPT(voluntary) 6.15.1-2"),
+        ("(2.6.18-348.el5 #1)", "#1"),
+        ("(3.2.0-4-686 #1 SMP PREEMPT(lazy))", "#1 SMP PREEMPT(lazy)"),
+    ],
+)
+def test_a_parenthesis_of_the_version_stays_and_one_around_it_goes(printed: str, version: str) -> None:
+    for comm in ("widgetd", "a b"):
+        header = parse_task_header(f"CPU: 1 PID: 2 Comm: {comm} Not tainted {printed}")
+        assert header is not None
+        assert header.version == version
+
+
 def test_a_broken_die_line_is_one_report() -> None:
     lines = (
         "[  115.685734][  T579] Oops: general protection fault, probably for non-\n"
