@@ -5,6 +5,7 @@ from __future__ import annotations
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.frames import parse_location
 from kdumpkit.analysis.log.kinds import faults
+from kdumpkit.analysis.log.taint import parse_taint
 
 
 def take_groups(report: Builder, groups: dict[str, str | None], line_number: int) -> None:
@@ -35,6 +36,10 @@ def take_groups(report: Builder, groups: dict[str, str | None], line_number: int
     if groups.get("address") and report.fault_address is None:
         report.fault_address = groups["address"]
         report.line_numbers.setdefault("fault_address", line_number)
+    taint = groups.get("taint")
+    if taint and report.header.taint is None:
+        report.header = report.header._replace(taint=parse_taint(taint))
+        report.line_numbers.setdefault("tainted", line_number)
     place = groups.get("place")
     if place and report.place is None:
         report.place = parse_location(place)

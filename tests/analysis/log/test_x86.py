@@ -373,3 +373,11 @@ non-canonical address 0xdead000000000107: 0000 [#1] SMP PTI
 """
     )
     assert (block.kind, block.comm, block.fault_address) == ("gpf", "widgetd", "0xdead000000000107")
+
+
+@pytest.mark.parametrize(("said", "letters"), [("Not tainted", ""), ("Tainted: P        W  ---------------- ", "PW")])
+def test_red_hat_6_says_beside_a_warning_what_taints_the_kernel(said: str, letters: str) -> None:
+    block = fatal(
+        f"WARNING: at drivers/widget/core.c:65 widget_watch+0x1f1/0x200() ({said})\nHardware name: Widget 1\n"
+    )
+    assert (block.kind, block.rip_symbol, block.tainted) == ("warning", "widget_watch", letters)

@@ -45,10 +45,14 @@ RULES: tuple[Rule, ...] = (
         "warning",
         Severity.REPORT,
     ),
-    # before 3.12
+    # before 3.12; Red Hat's 2.6.32 says behind the place what taints the kernel
     Rule(
         _WARNING,
-        re.compile(r"WARNING: at (?P<bug_at>\S{1,200}?:\d+) (?:" + _PLACE + ")?"),
+        re.compile(
+            r"WARNING: at (?P<bug_at>\S{1,200}?:\d+) (?:"
+            + _PLACE
+            + r"(?:\(\) \((?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40}))?)?"
+        ),
         "warning",
         Severity.REPORT,
     ),
