@@ -31,6 +31,8 @@ from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, REGISTERS_LENGTH, Row, e
 _CHUNK_BYTES = 1 << 16
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+#: a carriage return in the signs that rsyslog and ``cat -v`` write for it
+_RETURN_SIGNS = (b"#015", b"^M")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
 _HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
 
@@ -232,6 +234,9 @@ def _message(text: str, stamp: str | None, caller: str | None) -> Message:
 
 
 def _decode_lines(data: bytes) -> list[str]:
+    for sign in _RETURN_SIGNS:
+        if sign + b"\n" in data:
+            data = data.replace(sign + b"\n", b"\n")
     # at once where no line needs a closer look, which is much faster
     if not data.translate(None, _HARMLESS):
         texts = data.decode("utf-8", "replace").split("\n")
@@ -247,5 +252,8 @@ def decode_line(raw: bytes) -> str:
     """One line as text, its end and control characters taken off, cut at the limit."""
     if len(raw) > LINE_LIMIT:
         raw = raw[:LINE_LIMIT]
-    line = raw.rstrip(b"\r\n").decode("utf-8", "replace")
+    raw = raw.rstrip(b"\r\n")
+    for sign in _RETURN_SIGNS:
+        raw = raw.removesuffix(sign)
+    line = raw.decode("utf-8", "replace")
     return line if line.isprintable() else _CONTROL.sub("", line)

@@ -280,3 +280,16 @@ def test_a_journal_record_with_half_a_character_is_read() -> None:
     message = r"BUG: kernel NULL pointer dereference, address: 00000000000000a0 \ud800"
     found = read_crash([f'{{"_TRANSPORT": "kernel", "MESSAGE": "{message}"}}'.encode()])
     assert [block.title[-3:] for block in found.blocks] == ["0 ?"]
+
+
+@pytest.mark.parametrize("sign", ["#015", "^M", "\r"])
+def test_carriage_returns_are_dropped_however_they_are_written(sign: str) -> None:
+    text = (
+        f"[    9.000000] kernel BUG at drivers/widget/core.c:65!{sign}\n"
+        f"[    9.000001] CPU: 3 PID: 12 Comm: widgetd Not tainted 5.15.1-7 #7{sign}\n"
+        f"[    9.000002] Kernel panic - not syncing: Fatal exception{sign}\n"
+    )
+    for lines in (text.splitlines(keepends=True), [line + "\n" for line in text.split("\n")]):
+        block = read_crash(line.encode() for line in lines).fatal
+        assert block is not None
+        assert (block.panic_reason, block.kernel_version) == ("Fatal exception", "#7")
