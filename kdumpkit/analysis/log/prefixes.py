@@ -119,6 +119,11 @@ _SUBSYSTEMS = frozenset(
     {"kernel", "watchdog", "rcu", "mce", "nmi", "sysrq", "usercopy", "kasan", "traps", "refcount_t"}
     | {"BUG", "WARNING", "INFO", "Oops", "RIP", "IP", "CPU", "PANIC", "NIP", "LR", "Code"}
 )
+# cat -n and less -N number all lines, test harnesses put seconds there: told by what reports say behind it, as the
+# kernel counts pages too, and eight digits are a word of an i386 stack
+COUNTED = re.compile(
+    r" {0,8}\d{1,7}[ \t] {0,4}(?=[A-Z?<]|\[<|---|kernel BUG|invalid op|general pro|divide err|\w[\w.]{0,120}\+0x)"
+)
 #: begins neither with a date nor with anything else that a carrier writes
 _PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:|MESSAGE=)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
 _STAMP_BEGINS = re.compile(r"\[ *\d{1,11}\.")
@@ -181,6 +186,9 @@ def parse_message(line: str) -> Message | None:
     if inside is not None:
         # console output of user space stands in front of the kernel's line
         return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
+    counted = COUNTED.match(line)
+    if counted is not None:
+        return Message(line[counted.end() :].strip(), None, None, False)
     if match is None or not line[: match.end()].strip(" >|"):
         return Message(line.lstrip("> |\t").rstrip(), None, None, False)
     return Message(line[match.end() :].strip(), None, None, True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from kdumpkit.analysis.log.prefixes import Message, parse_message
+from kdumpkit.analysis.log.prefixes import COUNTED, Message, parse_message
 from kdumpkit.analysis.log.unwrap import BREAK_COLUMNS
 
 #: serial consoles over IPMI and copies of a screen are as wide as this
@@ -80,6 +80,9 @@ def rejoined(message: Message, line: str, after: str, *, candidate: bool, prefix
     next_message = parse_message(after) if len(after) <= BREAK_COLUMNS[1] else None
     if next_message is None or next_message.prefixed or not next_message.text:
         return message
+    if COUNTED.match(after) is not None:
+        # the digits may be those of a number that was broken
+        next_message = next_message._replace(text=after.strip())
     if next_message.text.startswith(_BEGINNINGS) and not _HALF_PLACE.search(message.text):
         return message
     if len(line) == _TERMINAL_COLUMNS and prefixed and message.prefixed:

@@ -282,6 +282,34 @@ def test_a_journal_record_with_half_a_character_is_read() -> None:
     assert [block.title[-3:] for block in found.blocks] == ["0 ?"]
 
 
+@pytest.mark.parametrize("count", ["     {}\t", "{:5} ", "{:05} "])
+def test_numbers_in_front_of_all_lines_are_no_part_of_them(count: str) -> None:
+    lines = (
+        "kernel BUG at drivers/widget/core.c:65!",
+        "invalid opcode: 0000 [#1] SMP",
+        "CPU: 3 PID: 12 Comm: widgetd Not tainted 5.15.1-7 #7",
+        "RIP: 0010:widget_put+0x1d/0x30 [widget]",
+        "Call Trace:",
+        " widget_get+0x4d/0x90 [widget]",
+    )
+    block = read_crash((count.format(number) + line).encode() for number, line in enumerate(lines, 98)).fatal
+    assert block is not None
+    assert (block.kind, block.comm, block.kernel_release) == ("bug_on", "widgetd", "5.15.1-7")
+    assert (block.rip_symbol, block.call_trace) == ("widget_put", ("widget_get",))
+
+
+def test_a_number_that_a_terminal_broke_is_no_count_of_lines() -> None:
+    header = "[    9.000001] " + "CPU: 3 PID: 12".rjust(65)
+    lines = (
+        "[    9.000000] kernel BUG at drivers/widget/core.c:65!",
+        header,
+        "34 Comm: widgetd Not tainted 5.15.1-7 #7",
+    )
+    block = read_crash(line.encode() for line in lines).fatal
+    assert block is not None
+    assert (block.pid, block.comm) == (1234, "widgetd")
+
+
 @pytest.mark.parametrize("sign", ["#015", "^M", "\r"])
 def test_carriage_returns_are_dropped_however_they_are_written(sign: str) -> None:
     text = (
