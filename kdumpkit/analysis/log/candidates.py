@@ -11,7 +11,7 @@ import re2
 
 from kdumpkit.analysis.log import boots
 from kdumpkit.analysis.log.kinds import LITERALS
-from kdumpkit.analysis.log.open_reports import END_OF_REPORT
+from kdumpkit.analysis.log.open_reports import DIE_TAILS, END_OF_REPORT
 
 
 def _finder(*words: bytes) -> Callable[[bytes], list[int]]:
@@ -34,4 +34,4 @@ def _finder(*words: bytes) -> Callable[[bytes], list[int]]:
 #: the numbers of the lines, from 0 and in order, that hold words of a rule, or of what tells of a boot
 find_candidates = _finder(*LITERALS, *boots.LITERALS)
 #: the same while no report was seen: the end of one then tells of another whose beginning is lost
-find_first_candidates = _finder(*LITERALS, *boots.LITERALS, END_OF_REPORT.encode())
+find_first_candidates = _finder(*LITERALS, *boots.LITERALS, *(words.encode() for words in (END_OF_REPORT, *DIE_TAILS)))

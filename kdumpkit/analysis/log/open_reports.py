@@ -44,6 +44,8 @@ for _literal in _LITERALS:
     _WORDS.Add(re2.escape(_literal))
 _WORDS.Compile()
 END_OF_REPORT = "---[ end trace"
+#: x86's die() said once more where it was, until 4.13, and no other report does
+DIE_TAILS = ("RIP  [<", "EIP: [<")
 _ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
 _OTHER_STOPS = ": stopping"
@@ -94,6 +96,8 @@ class OpenReports:
             headless.died = True
             self._open(headless, message.caller)
             return
+        if text.startswith(DIE_TAILS) and not (self.order or self.open):
+            self._open(Builder("oops", Severity.FATAL, Role.DIE, text, number, message.time_s), message.caller)
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)

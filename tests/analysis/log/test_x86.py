@@ -375,6 +375,23 @@ non-canonical address 0xdead000000000107: 0000 [#1] SMP PTI
     assert (block.kind, block.comm, block.fault_address) == ("gpf", "widgetd", "0xdead000000000107")
 
 
+def test_what_die_says_last_tells_of_an_oops_whose_beginning_is_lost() -> None:
+    block = fatal(
+        """\
+[    7.000001]  [<ffffffff81000010>] widget_top+0x10/0x20
+[    7.000002] Code: 90 90 <0f> 1f
+[    7.000003] RIP  [<ffffffffa0123456>] widget_probe+0x36/0x90 [widget]
+[    7.000004]  RSP <ffffc90000123cd8>
+[    7.000005] CR2: 000000000007b2cb
+[    7.000006] ---[ end trace 0123456789abcdef ]---
+[    7.000007] Kernel panic - not syncing: Fatal exception
+"""
+    )
+    assert (block.kind, block.rip_symbol, block.rip_offset) == ("paging_request", "widget_probe", "+0x36/0x90")
+    assert (block.rip_module, block.panic_reason, block.comm) == ("widget", "Fatal exception", None)
+    assert read_crash([b"RIP  [widgetd] rest in peace\n"]).fatal is None
+
+
 @pytest.mark.parametrize(("said", "letters"), [("Not tainted", ""), ("Tainted: P        W  ---------------- ", "PW")])
 def test_red_hat_6_says_beside_a_warning_what_taints_the_kernel(said: str, letters: str) -> None:
     block = fatal(
