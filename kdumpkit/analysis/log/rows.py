@@ -15,6 +15,8 @@ PLAIN_REGISTERS = frozenset(
 )
 #: a line of registers is no longer
 REGISTERS_LENGTH = 120
+#: what names a place too, and is no frame
+_NO_FRAMES = ("RIP", "EIP", "NIP ", "LR ", "pc :", "lr :", "PC is", "LR is", "Krnl PSW")
 #: behind a bracket: the end of an address, or of the stamp of another line that was glued to this one
 _CLOSED = "] "
 
@@ -42,9 +44,11 @@ def end_of_frames(lines: list[str], start: int, end: int, stamp_end: int, column
     """
     between = lines[start][stamp_end:column]
     address = lines[start][column : column + 2] == "[<"
+    # the kernel indents frames; syslogd may have taken that off
+    flat = not between.endswith("  ")
     index = start + 1
     for line in lines[index:end]:
-        if line[stamp_end:column] != between or "+0x" not in line:
+        if line[stamp_end:column] != between or "+0x" not in line or (flat and line.startswith(_NO_FRAMES, column)):
             break
         closed = line.find(_CLOSED, column)
         if closed > 0 and not (address and line[column : column + 2] == "[<" and line.find(_CLOSED, closed + 1) < 0):
