@@ -31,6 +31,8 @@ from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, REGISTERS_LENGTH, Row, e
 _CHUNK_BYTES = 1 << 16
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+#: U+00A0, which web pages and mails hold in place of every second blank
+_NO_BREAK = b"\xc2\xa0"
 #: a carriage return in the signs that rsyslog and ``cat -v`` write for it
 _RETURN_SIGNS = (b"#015", b"^M")
 #: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
@@ -51,6 +53,9 @@ def read_crash_blocks(blocks: Iterable[bytes]) -> CrashLog:
     rest = b""
     for block in unwrap.unwrapped(blocks):
         data = rest + block if rest else block
+        # one byte is looked for faster than two
+        if _NO_BREAK[:1] in data and _NO_BREAK in data:
+            data = data.replace(_NO_BREAK, b" ")
         last = data.rfind(b"\n")
         # the last two whole lines stay: whether a line is broken shows in the next, and again in the one after that
         before = data.rfind(b"\n", 0, max(last, 0))

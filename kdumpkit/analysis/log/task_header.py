@@ -49,7 +49,7 @@ _LOCK_TASK = re.compile(
 # i386: "EIP: 0060:[<c0123456>] EFLAGS: 00010202 CPU: 1", and until 2.6.24 "EIP:    0060:[<c0123456>]    Tainted: P VLI"
 # with "EFLAGS: 00010202   (2.6.18 #1)" below it
 _EIP_CPU = re.compile(r"EIP: .{0,80}EFLAGS: [0-9a-f]{8} CPU: (?P<cpu>\d{1,6})$")
-_EIP_TAINT = re.compile(r"EIP: .{0,80}? {2,8}(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40}?)(?: {1,8}VLI)?$")
+_EIP_TAINT = re.compile(r"EIP: .{0,80}? {1,8}(?P<taint>Not tainted|Tainted: [A-Z][A-Z ]{0,40}?)(?: {1,8}VLI)?$")
 _EFLAGS_RELEASE = re.compile(
     r"EFLAGS: [0-9a-f]{8} {1,8}\((?P<release>\d[\w.+~-]{0,120})(?: (?P<version>[^)\n]{0,120}))?\)$"
 )

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+import pytest
+
 from .crashes import fatal
+
+OOPS = """\
+BUG: unable to handle kernel paging request at ffffa1b2c3d4e5f6
+IP: [<ffffffffa0123456>] widget_put+0x1d/0x30 [widget]
+Oops: 0002 [#1] SMP
+Modules linked in: widget(O)  [last unloaded: widget_core]
+Pid: 77, comm: widgetd Tainted: P        W  O  2.6.32-7.el6.x86_64 #1 Widget Inc. Widget 1
+RIP: 0010:[<ffffffffa0123456>]  [<ffffffffa0123456>] widget_put+0x1d/0x30 [widget]
+RAX: 0000000000000000 RBX: 0000000000000001 RCX: 0000000000000002
+Call Trace:
+ [<ffffffffa0123490>] widget_get+0x4d/0x90 [widget]
+ [<ffffffff81010203>] ? widget_top+0x10/0x20
+Kernel panic - not syncing: Fatal exception
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("  ", " \u00a0"),
+        lambda text: re.sub(r"(?m)(?<=\S)[ \t]{2,}", " ", text),
+    ],
+)
+def test_what_was_done_to_a_log_on_its_way(change: Callable[[str], str]) -> None:
+    block = fatal(change(OOPS))
+    assert (block.kind, block.panic_reason) == ("paging_request", "Fatal exception")
+    assert (block.rip_symbol, block.rip_offset, block.rip_module) == ("widget_put", "+0x1d/0x30", "widget")
+    assert (block.comm, block.pid, block.tainted) == ("widgetd", 77, "PWO")
+    assert (block.kernel_release, block.call_trace) == ("2.6.32-7.el6.x86_64", ("widget_get",))
 
 
 def test_what_follows_frames_that_are_not_indented_is_no_frame() -> None:
@@ -16,3 +50,12 @@ def test_what_follows_frames_that_are_not_indented_is_no_frame() -> None:
         f"{front}RIP: 0010:widget_spin+0x50/0x60\n"
     )
     assert (block.rip_symbol, block.call_trace) == ("widget_spin", ("widget_watch", "widget_timer"))
+
+
+def test_i386_says_what_taints_the_kernel_behind_one_blank_too() -> None:
+    block = fatal(
+        "BUG: unable to handle kernel paging request at virtual address ffffd370\n"
+        "EIP: 0060:[<c0123456>] Not tainted VLI\n"
+        "EIP is at widget_put+0x1d/0x30\n"
+    )
+    assert (block.tainted, block.rip_symbol) == ("", "widget_put")
