@@ -45,7 +45,7 @@ for _literal in _LITERALS:
 _WORDS.Compile()
 END_OF_REPORT = "---[ end trace"
 #: x86's die() said once more where it was, until 4.13, and no other report does
-DIE_TAILS = ("RIP  [<", "EIP: [<")
+DIE_TAILS = ("RIP [<", "RIP  [<", "EIP: [<")
 _ENDS = (END_OF_REPORT, "Rebooting in ")
 #: "CPU1: stopping": the header and the stack below it are those of a processor that panic() stopped
 _OTHER_STOPS = ": stopping"

@@ -33,7 +33,7 @@ class Message(NamedTuple):
 #: the kernel's own clock; 2^64 nanoseconds, which one that runs backwards shows, have 11 digits before the point
 SECONDS = r"\d{1,11}\.\d{1,9}"
 #: what quotes a line in mails and trackers
-_QUOTE = r"[>| ]{0,40}"
+_QUOTE = r"[>| \t]{0,40}"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?:Z| ?[+-]\d\d:?\d\d| (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?"
 # days and months in the language of whoever printed them: "Nov 23", "nov. 23", "11月 23"
@@ -103,6 +103,17 @@ _WALL = re.compile(_QUOTE + r"kernel:(?:[ \t]{1,16}|(?=\S)|$)")
 _DMESG_ISO = re.compile(
     _QUOTE + _FACILITY + r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d " + _CALLER.format("caller") + " ?"
 )
+# RFC 5424: a version behind the level, and no colon behind the program
+_NUMBERED_SYSLOG = re.compile(
+    _QUOTE + r"(?:<\d{1,3}>)?1 \d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:\d\d) \S{1,255} kernel "
+    r"\S{1,128} \S{1,32} (?:-|\[[^\]\n]{0,200}\]) ?"
+)
+# terminal programs and console servers: a date in numbers, or the time alone
+_DATED = re.compile(
+    _QUOTE
+    + r"\[?(?:(?:\d{4}[./]\d\d?[./]\d\d?|\d\d?([./-])\d\d?\1\d{4}|\d\d?/\d\d?/\d\d),? )?"
+    + r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?\]?:?[ \t](?=[ \t]{0,8}(?:[A-Za-z_?(<]|\[<|---))"
+)
 # loggers of many consoles: the time, then the node, perhaps a level
 _CONSOLE = re.compile(
     _QUOTE + r"\[" + _CLOCK + r"\](?=\[[A-Za-z])(?!\[[TC]\d{1,10}\])(?:\[[A-Za-z][\w.:-]{0,63} {0,40}\]){1,3} ?"
@@ -119,10 +130,17 @@ _SUBSYSTEMS = frozenset(
     {"kernel", "watchdog", "rcu", "mce", "nmi", "sysrq", "usercopy", "kasan", "traps", "refcount_t"}
     | {"BUG", "WARNING", "INFO", "Oops", "RIP", "IP", "CPU", "PANIC", "NIP", "LR", "Code"}
 )
-# cat -n and less -N number all lines, test harnesses put seconds there: told by what reports say behind it, as the
+# cat -n numbers all lines, in front of whatever they begin with
+_LISTED = re.compile(r" {0,8}\d{1,7}\t")
+# less -N does so too, and test harnesses put seconds there: told by what reports say behind it, as the
 # kernel counts pages too, and eight digits are a word of an i386 stack
 COUNTED = re.compile(
-    r" {0,8}\d{1,7}[ \t] {0,4}(?=[A-Z?<]|\[<|---|kernel BUG|invalid op|general pro|divide err|\w[\w.]{0,120}\+0x)"
+    r" {0,8}\d{1,7} {1,5}(?=[A-Z?<]|\[<|---|kernel BUG|invalid op|general pro|divide err|\w[\w.]{0,120}\+0x)"
+)
+#: what begins a line of the kernel's own, and looks like the host and the program of a line of syslog
+_NO_PROGRAMS = frozenset(
+    {"divide error", "invalid opcode", "double fault", "illegal operation", "Internal error", "Hardware name"}
+    | {"Call Trace", "Call trace"}
 )
 #: begins neither with a date nor with anything else that a carrier writes
 _PLAIN = re.compile(r"[ \t]{0,40}(?!kern *:|MESSAGE=)(?:[a-z_?(]|\[<|[A-Z](?:[A-Z0-9_:]|$))")
@@ -147,6 +165,9 @@ def parse_message(line: str) -> Message | None:
         return Message(line[match.end() :].strip(), float(stamp), caller, True)
     if is_plain(line):
         return Message(line.strip(), None, None, False)
+    listed = _LISTED.match(line)
+    if listed is not None:
+        return parse_message(line[listed.end() :])
     if line.startswith(journal.JSON_BEGINS) and '"MESSAGE"' in line:
         record = journal.parse_json_record(line)
         return None if record is None else Message(record[0].strip(), record[1], None, True)
@@ -166,13 +187,15 @@ def parse_message(line: str) -> Message | None:
         return Message(line[iso.end() :].strip(), None, iso["caller"], True)
     syslog = _SYSLOG.match(line)
     if syslog is not None:
+        if line[syslog.start("host") : syslog.end("tag")] in _NO_PROGRAMS:
+            return Message(line[syslog.start("host") :].strip(), None, None, True)
         if syslog["tag"] not in _SUBSYSTEMS:
             return None
         return Message(line[syslog.start("tag") :].strip(), None, None, True)
     dmesg = _DMESG.match(line)
     if dmesg is not None:
         return Message(line[dmesg.end() :].strip(), None, dmesg["caller"], True)
-    console = _CONSOLE.match(line)
+    console = _CONSOLE.match(line) or _NUMBERED_SYSLOG.match(line)
     if console is not None:
         text = line[console.end() :]
         stamp = COMMON_PREFIX.match(text)
@@ -186,10 +209,13 @@ def parse_message(line: str) -> Message | None:
     if inside is not None:
         # console output of user space stands in front of the kernel's line
         return Message(line[inside.end() :].strip(), float(inside["stamp"]), inside["caller"], True)
+    dated = _DATED.match(line)
+    if dated is not None:
+        return Message(line[dated.end() :].strip(), None, None, True)
     counted = COUNTED.match(line)
     if counted is not None:
         return Message(line[counted.end() :].strip(), None, None, False)
-    if match is None or not line[: match.end()].strip(" >|"):
+    if match is None or not line[: match.end()].strip("> |\t"):
         return Message(line.lstrip("> |\t").rstrip(), None, None, False)
     return Message(line[match.end() :].strip(), None, None, True)
 

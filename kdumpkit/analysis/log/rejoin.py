@@ -55,6 +55,8 @@ _BEGINNINGS = (
 )
 #: what begins a line that has a prefix, or is quoted
 _LINE_STARTS = ("[", "<", ">")
+#: a time of day, with a date or without: another line, and no release
+_TIMED = re.compile(r"[>| \t\[]{0,40}(?:\d[\d./-]{0,10}[T, ]{1,2})?\d\d:\d\d:\d\d")
 #: until 4.10 the address stood twice in front of its symbol
 _HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
 #: what then begins the next line; until 2.6.25 a module stood in front of the symbol
@@ -79,6 +81,8 @@ def rejoined(message: Message, line: str, after: str, *, candidate: bool, prefix
     # a mail program breaks a line where the next word would not have fitted, and the rest has no time stamp
     next_message = parse_message(after) if len(after) <= BREAK_COLUMNS[1] else None
     if next_message is None or next_message.prefixed or not next_message.text:
+        return message
+    if _TIMED.match(after) is not None:
         return message
     if COUNTED.match(after) is not None:
         # the digits may be those of a number that was broken

@@ -34,6 +34,8 @@ _BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}" + _SECONDS + rb"
 _ALONE = re.compile(rb"(?:\[ {0,8}" + _SECONDS + rb"\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
 #: a stamp that was broken behind its bracket
 _STAMP_REST = re.compile(_SECONDS + rb"\]")
+#: a time of day, with a date or without, begins no rest of a line
+_TIMED = re.compile(rb"[>| \t\[]{0,40}(?:\d[\d./-]{0,10}[T, ]{1,2})?\d\d:\d\d:\d\d")
 #: the kernel's release follows
 _TAINT_LAST = re.compile(rb"(?:Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}$")
 _RELEASE = re.compile(rb"\d|-{1,40} {1,3}[-\d]")
@@ -152,6 +154,8 @@ class _Lines:
 
 def _whole(start: bytes, before: bytes, line: bytes) -> bytes | None:
     """What was broken put together; None where the line is no rest of it."""
+    if _TIMED.match(line) is not None:
+        return None
     if len(start) + len(line) > LINE_LIMIT:
         return None
     rest = line.strip(_MARKS)

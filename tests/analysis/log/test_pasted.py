@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from kdumpkit.analysis.log.prefixes import parse_message
+
 from .crashes import fatal
 
 OOPS = """\
@@ -24,11 +26,27 @@ Kernel panic - not syncing: Fatal exception
 """
 
 
+def _in_front(text: str, prefix: str) -> str:
+    return re.sub(r"(?m)^(?=.)", prefix, text)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda text: text.replace("  ", " \u00a0"),
         lambda text: re.sub(r"(?m)(?<=\S)[ \t]{2,}", " ", text),
+        lambda text: _in_front(text, "\t"),
+        lambda text: _in_front(text, ">\tNov  3 10:11:12 widget-1 kernel: "),
+        lambda text: _in_front(text, "\t[Nov 3 10:11] "),
+        lambda text: _in_front(text, "    12\tNov  3 10:11:12 widget-1 kernel: "),
+        lambda text: _in_front(text, "    12\t[   10.000001] "),
+        lambda text: _in_front(text, "2024.05.06 07:08:09 "),
+        lambda text: _in_front(text, "[05/06/2024 07:08:09 PM] "),
+        lambda text: _in_front(text, "06-05-2024, 07:08:09.123 "),
+        lambda text: _in_front(text, "07:08:09.123: "),
+        lambda text: _in_front(text, "<4>1 2024-05-06T07:08:09.123456+02:00 widget-1 kernel - - - "),
+        lambda text: _in_front(text, "1 2024-05-06T07:08:09Z widget-1 kernel - - [meta seq=7] [   10.000001] "),
+        lambda text: _in_front(text, "2024-05-06T07:08:09.123456789Z "),
     ],
 )
 def test_what_was_done_to_a_log_on_its_way(change: Callable[[str], str]) -> None:
@@ -37,6 +55,20 @@ def test_what_was_done_to_a_log_on_its_way(change: Callable[[str], str]) -> None
     assert (block.rip_symbol, block.rip_offset, block.rip_module) == ("widget_put", "+0x1d/0x30", "widget")
     assert (block.comm, block.pid, block.tainted) == ("widgetd", 77, "PWO")
     assert (block.kernel_release, block.call_trace) == ("2.6.32-7.el6.x86_64", ("widget_get",))
+
+
+@pytest.mark.parametrize("words", ["divide error: 0000 [#1] SMP", "invalid opcode: 0000 [#1] SMP", "Call Trace:"])
+def test_words_of_the_kernel_s_own_behind_a_date_are_no_host_and_program(words: str) -> None:
+    message = parse_message(f"2024-05-06T07:08:09.123456789Z {words} ")
+    assert message is not None
+    assert message.text == words
+    assert parse_message("2024-05-06T07:08:09.123456789Z widget-1 widgetd: BUG: of a program") is None
+
+
+@pytest.mark.parametrize("time", ["07:08:09", "05/06/2024 07:08:09", "2024-05-06T07:08:09Z", "06.05.2024 07:08:09"])
+def test_a_time_is_no_release(time: str) -> None:
+    block = fatal(f"{time} kernel BUG at widget.c:7!\n{time} CPU: 1 PID: 77 Comm: widgetd Tainted: P\n{time} \n")
+    assert (block.comm, block.tainted, block.kernel_release) == ("widgetd", "P", None)
 
 
 def test_what_follows_frames_that_are_not_indented_is_no_frame() -> None:
