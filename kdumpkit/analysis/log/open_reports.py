@@ -34,7 +34,8 @@ _KEPT_LAST = 384
 
 _DIE_START = re.compile(
     r"(?:[^\[\]]{1,160}: [0-9a-f]{4,16}(?: ilc:\d)?|Oops[^\[\]]{0,160}|"
-    r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|cpu 0x[0-9a-f]{1,4}: Vector: "
+    r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|[a-zA-Z][a-zA-Z0-9 ]{2,40}: [0-9a-f]{4} \[\d|"
+    r"cpu 0x[0-9a-f]{1,4}: Vector: "
 )
 _LITERALS = tuple(dict.fromkeys(literal for rule in RULES for literal in rule.literals))
 #: the numbers of the rules that want each

@@ -19,10 +19,16 @@ _HANDLE = (b"nable to handle",)
 _VECTOR = (b": Vector: ",)
 
 #: die() prints "text: code [#count]", whatever the architecture
-DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#(?P<count>\d{1,9})\]")
+DIE = re.compile(r"(?P<text>[^\[\]]{0,160}?)(?::? [0-9a-f]{1,16}| ilc:\d)* ?\[#?(?P<count>\d{1,9})\]")
 
 #: what a general protection fault tells since 5.5: "..., probably for non-canonical address 0x..."
 DIE_ADDRESS = re.compile(r"(?:for|maybe for|to) (?:non-canonical )?address (?P<address>0x[0-9a-f]{1,16})\b")
+
+#: what die() says on x86_64
+OLD_DIE_WORDS = (
+    *("Oops", "general protection fault", "divide error", "invalid opcode", "double fault", "stack segment"),
+    *("int3", "invalid TSS", "segment not present", "coprocessor segment overrun"),
+)
 
 RULES: tuple[Rule, ...] = (
     # x86 and arm say NULL where the address lies in the first page
@@ -131,6 +137,14 @@ RULES: tuple[Rule, ...] = (
     Rule(_VECTOR, re.compile(xmon.ENTRY + r"[1-9a-f][0-9a-f]{2,3}\b"), "oops", Severity.FATAL, Role.DIE),
     # asm-generic's BUG(), of architectures without a trap of their own
     Rule((b"BUG: ",), re.compile(r"BUG: failure at (?P<bug_at>[\w./-]{1,200}:\d+)/\w"), "bug_on", Severity.FATAL),
+    # x86_64 until 2.6.24: the count has no number sign, so that only the words tell
+    Rule(
+        tuple(f"{words}: ".encode() for words in OLD_DIE_WORDS),
+        re.compile(rf"^(?:{'|'.join(OLD_DIE_WORDS)}): [0-9a-f]{{4}} \[\d{{1,9}}\](?: |$)"),
+        "oops",
+        Severity.FATAL,
+        Role.DIE,
+    ),
     # mail programs break the long form of a general protection fault before its code
     Rule((b" [#", b"general protection fault, "), re.compile(r"\[#\d{1,9}\]"), "oops", Severity.FATAL, Role.DIE),
 )
