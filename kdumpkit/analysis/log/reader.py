@@ -239,8 +239,9 @@ def _message(text: str, stamp: str | None, caller: str | None) -> Message:
 
 
 def _decode_lines(data: bytes) -> list[str]:
-    for sign in _RETURN_SIGNS:
-        if sign + b"\n" in data:
+    # all lines have them, or none
+    if data[: data.find(b"\n")].endswith(_RETURN_SIGNS):
+        for sign in _RETURN_SIGNS:
             data = data.replace(sign + b"\n", b"\n")
     # at once where no line needs a closer look, which is much faster
     if not data.translate(None, _HARMLESS):
