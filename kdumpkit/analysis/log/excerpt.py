@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kdumpkit.analysis.log.model import CrashLog
 from kdumpkit.analysis.log.paths import bounded_lines
 from kdumpkit.analysis.log.prefixes import LINE_LIMIT, parse_message
-from kdumpkit.analysis.log.reader import decode_line
+from kdumpkit.analysis.log.reader import decode_line, without_return_sign
 from kdumpkit.errors import UsageError
 
 #: lines before the crash that are looked at: storage and hardware complain for minutes before a machine dies
@@ -106,7 +106,7 @@ def _pick(numbered: Iterable[tuple[int, bytes]], log: CrashLog) -> Excerpt:
             break
         if number < start:
             continue
-        message = parse_message(decode_line(raw[:LINE_LIMIT]))
+        message = parse_message(without_return_sign(decode_line(raw[:LINE_LIMIT])))
         if message is not None and message.text:
             kept.append(LogLine(number, message.text[:_TEXT_LIMIT], message.time_s))
     return Excerpt(tuple(kept))

@@ -34,9 +34,9 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\
 #: U+00A0, which web pages and mails hold in place of every second blank
 _NO_BREAK = b"\xc2\xa0"
 #: a carriage return in the signs that rsyslog and ``cat -v`` write for it
-_RETURN_SIGNS = (b"#015", b"^M")
-#: bytes that need no care: all but control characters; a carriage return at a line's end is taken off later
-_HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n\r"
+_RETURN_SIGNS = ("#015", "^M")
+#: bytes that need no care: all but control characters
+_HARMLESS = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t\n"
 
 
 def read_crash(lines: Iterable[bytes]) -> CrashLog:
@@ -105,6 +105,8 @@ class _Reader:
         self.prefixed = False
         #: finds what stands in front of most lines of this log, whatever that is
         self.match_prefix = COMMON_PREFIX.match
+        #: whether lines of this log end in a sign for a carriage return: all of them do, or none
+        self.signed = False
         #: number of the last line that was read with the one before it
         self.joined = 0
         self.reports = OpenReports()
@@ -122,6 +124,8 @@ class _Reader:
         reports = self.reports
         index, end, hit = 0, len(texts), 0
         texts += [decode_line(raw) for raw in following]
+        if self.signed:
+            texts = [without_return_sign(text) for text in texts]
         next_hit = hits[0] if hits else end
         before, joined = self.line_number, self.joined
         #: what was found of the next line's prefix
@@ -140,6 +144,10 @@ class _Reader:
             if number <= joined:
                 continue
             candidate = index > next_hit
+            if candidate and not self.signed and line.endswith(_RETURN_SIGNS):
+                self.signed = True
+                texts[index - 1 :] = [without_return_sign(text) for text in texts[index - 1 :]]
+                line = texts[index - 1]
             match = ahead if ahead_index == index else self.match_prefix(line)
             if match is None:
                 if candidate or not is_plain(line) or line.lstrip()[:3] in BREAKABLE_BEGIN:
@@ -239,10 +247,8 @@ def _message(text: str, stamp: str | None, caller: str | None) -> Message:
 
 
 def _decode_lines(data: bytes) -> list[str]:
-    # all lines have them, or none
-    if data[: data.find(b"\n")].endswith(_RETURN_SIGNS):
-        for sign in _RETURN_SIGNS:
-            data = data.replace(sign + b"\n", b"\n")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
     # at once where no line needs a closer look, which is much faster
     if not data.translate(None, _HARMLESS):
         texts = data.decode("utf-8", "replace").split("\n")
@@ -254,12 +260,16 @@ def _decode_lines(data: bytes) -> list[str]:
     return [decode_line(line) for line in lines]
 
 
+def without_return_sign(line: str) -> str:
+    """A line without the sign that rsyslog or ``cat -v`` wrote for the carriage return at its end."""
+    for sign in _RETURN_SIGNS:
+        line = line.removesuffix(sign)
+    return line
+
+
 def decode_line(raw: bytes) -> str:
     """One line as text, its end and control characters taken off, cut at the limit."""
     if len(raw) > LINE_LIMIT:
         raw = raw[:LINE_LIMIT]
-    raw = raw.rstrip(b"\r\n")
-    for sign in _RETURN_SIGNS:
-        raw = raw.removesuffix(sign)
-    line = raw.decode("utf-8", "replace")
+    line = raw.rstrip(b"\r\n").decode("utf-8", "replace")
     return line if line.isprintable() else _CONTROL.sub("", line)

@@ -165,3 +165,9 @@ def test_no_pattern_takes_more_than_linear_time(filler: bytes) -> None:
     lines = [(start + filler * 9000)[:9000] + b"\n" for start in starts] * 20
     log = read_crash(lines)
     assert log.line_count == len(lines)
+
+
+def test_a_carriage_return_within_a_line_is_dropped_whatever_else_is_read_with_it() -> None:
+    line = b"\rNMI watchdog: Watchdog detected hard LOCKUP on cpu 7\r\n"
+    for beside in (b"", b"\x00\n"):
+        assert [block.title[:4] for block in read_crash([line, beside]).blocks] == ["NMI "]
