@@ -18,7 +18,7 @@ REAL = {
     "gpf": ("kdk_read_wild", "kdumpkit_crash.c:57"),
     # khungtaskd found it, and called panic
     "hung_task": ("check_hung_uninterruptible_tasks", "hung_task.c:226"),
-    "nmi": ("kdk_spin", "kdumpkit_crash.c:116"),
+    "nmi": ("kdk_spin", "kdumpkit_crash.c:125"),
     "null_deref": ("kdk_read_null", "kdumpkit_crash.c:38"),
     # the page fault of a program, deeper on the stack, is not what it died of
     "oom_panic": ("__alloc_pages_may_oom", "page_alloc.c:4525"),

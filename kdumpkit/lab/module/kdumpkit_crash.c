@@ -6,6 +6,7 @@
  * words of `kdumpkit oops`; whoever writes it does not come back, or has started threads that take the machine down.
  * Each way is a function of its own that is never inlined, so that its name is what a log and a dump must show.
  */
+#include <linux/atomic.h>
 #include <linux/bug.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -31,6 +32,8 @@ struct kdk_record *kdk_nothing;
 unsigned long kdk_sum;
 unsigned long kdk_zero;
 unsigned long kdk_deepest = ~0UL;
+
+static atomic_t kdk_spinning = ATOMIC_INIT(0);
 
 static DEFINE_MUTEX(kdk_mutex);
 static DECLARE_COMPLETION(kdk_is_held);
@@ -106,12 +109,18 @@ static noinline void kdk_smash_stack(void)
 	kdk_sum += READ_ONCE(buffer[0]);
 }
 
-/* Interrupts stay on for who waits for a watchdog's timer, and go off where an NMI must find this very loop. */
+/*
+ * Interrupts stay on for who waits for a watchdog's timer, and go off where an NMI must find this very loop: the last
+ * processor that comes here says so.
+ */
 static noinline int kdk_spin(void *interrupts_off)
 {
 	preempt_disable();
-	if (interrupts_off)
+	if (interrupts_off) {
 		local_irq_disable();
+		if (atomic_inc_return(&kdk_spinning) == num_online_cpus())
+			pr_emerg("kdumpkit_crash: every processor spins\n");
+	}
 	for (;;)
 		cpu_relax();
 	return 0;
@@ -182,7 +191,6 @@ static void kdk_lock_up_everything(void)
 {
 	unsigned int here, cpu;
 
-	pr_emerg("kdumpkit_crash: every processor is going to spin\n");
 	here = get_cpu();
 	put_cpu();
 	for_each_online_cpu(cpu)
