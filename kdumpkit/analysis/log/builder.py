@@ -138,9 +138,7 @@ class Builder:
         word = text.partition(" ")[0]
         take = _TAKEN_BY.get(word)
         if self.tracing:
-            frame = None
-            if take is None:
-                frame = COMMON_FRAME.match(text) or parse_frame(text, line_number)
+            frame = (COMMON_FRAME.match(text) or parse_frame(text, line_number)) if take is None else None
             if frame is not None:
                 self.take_frame(frame, line_number)
                 return True

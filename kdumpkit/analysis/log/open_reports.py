@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections import deque
 
-import re2
-
 from kdumpkit.analysis.log.boots import Boots
 from kdumpkit.analysis.log.builder import Builder
 from kdumpkit.analysis.log.choose import choose_capture_death, choose_fatal, related
 from kdumpkit.analysis.log.finish import finish_report
 from kdumpkit.analysis.log.first_line import take_die, take_groups
-from kdumpkit.analysis.log.kinds import RULES, Role, Rule, panics
+from kdumpkit.analysis.log.kinds import Role, Rule, panics, rules_for
 from kdumpkit.analysis.log.model import CrashBlock, Severity
 from kdumpkit.analysis.log.prefixes import Message
 
@@ -37,13 +35,6 @@ _DIE_START = re.compile(
     r"Internal error[^\[\]]{0,160}|[^\[\]]{0,40}BUG) ?\[#\d|[a-zA-Z][a-zA-Z0-9 ]{2,40}: [0-9a-f]{4} \[\d|"
     r"cpu 0x[0-9a-f]{1,4}: Vector: "
 )
-_LITERALS = tuple(dict.fromkeys(literal for rule in RULES for literal in rule.literals))
-#: the numbers of the rules that want each
-_RULES_OF = tuple(tuple(number for number, rule in enumerate(RULES) if word in rule.literals) for word in _LITERALS)
-_WORDS = re2.Set.SearchSet()
-for _literal in _LITERALS:
-    _WORDS.Add(re2.escape(_literal))
-_WORDS.Compile()
 END_OF_REPORT = "---[ end trace"
 #: x86's die() said once more where it was, until 4.13, and no other report does
 DIE_TAILS = ("RIP [<", "RIP  [<", "EIP: [<")
@@ -102,9 +93,7 @@ class OpenReports:
         if "Kernel panic - not syncing" in text and self._panic(message, number):
             return
         self.boots.take_words(text)
-        wanted = {rule for found in _WORDS.Match(text) or () for rule in _RULES_OF[found]}
-        for number_of_rule in sorted(wanted):
-            rule = RULES[number_of_rule]
+        for rule in rules_for(text):
             match = rule.pattern.search(text)
             if match is not None and (rule.role is not Role.DIE or _DIE_START.match(text)):
                 self._trigger(rule, match, message, number)

@@ -34,6 +34,8 @@ class Message(NamedTuple):
 SECONDS = r"\d{1,11}\.\d{1,9}"
 #: what quotes a line in mails and trackers
 _QUOTE = r"[>| \t]{0,40}"
+#: a time of day at the beginning of a line, with a date or without
+TIME_OF_DAY = r"[>| \t\[]{0,40}(?:\d[\d./-]{0,10}[T, ]{1,2})?\d\d:\d\d:\d\d"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _ZONE = r"(?:Z| ?[+-]\d\d:?\d\d| (?:UTC|MSK|[A-Z]{2,4}T)(?= ))?"
 # days and months in the language of whoever printed them: "Nov 23", "nov. 23", "11月 23"

@@ -26,7 +26,7 @@ from kdumpkit.analysis.log.prefixes import (
     split_glued,
 )
 from kdumpkit.analysis.log.rejoin import BREAKABLE, BREAKABLE_BEGIN, rejoined
-from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, REGISTERS_LENGTH, Row, end_of_frames, end_of_registers
+from kdumpkit.analysis.log.rows import PLAIN_REGISTERS, Row, end_of_frames, end_of_registers
 
 _CHUNK_BYTES = 1 << 16
 
@@ -191,9 +191,9 @@ class _Reader:
         column = texts[start].index(text, match.end())
         stamp_end = match.end(1) if match[1] is not None else match.end() - len("kernel: ")
         if text[:4] in PLAIN_REGISTERS:
-            if builder.others is not None or len(text) > REGISTERS_LENGTH or "] " in text:
-                return 0
             row = Row(texts[start : end_of_registers(texts, start, end, stamp_end, column)], column)
+            if builder.others is not None or not row.lines:
+                return 0
             builder.take_registers(row)
         elif COMMON_FRAME.match(text) is not None:
             row = Row(texts[start : end_of_frames(texts, start, end, stamp_end, column)], column)

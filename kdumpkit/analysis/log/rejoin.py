@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from kdumpkit.analysis.log.prefixes import COUNTED, Message, parse_message
+from kdumpkit.analysis.log.prefixes import COUNTED, TIME_OF_DAY, Message, parse_message
 from kdumpkit.analysis.log.unwrap import BREAK_COLUMNS
 
 #: serial consoles over IPMI and copies of a screen are as wide as this
@@ -55,8 +55,8 @@ _BEGINNINGS = (
 )
 #: what begins a line that has a prefix, or is quoted
 _LINE_STARTS = ("[", "<", ">")
-#: a time of day, with a date or without: another line, and no release
-_TIMED = re.compile(r"[>| \t\[]{0,40}(?:\d[\d./-]{0,10}[T, ]{1,2})?\d\d:\d\d:\d\d")
+#: another line, and no release
+_TIMED = re.compile(TIME_OF_DAY)
 #: until 4.10 the address stood twice in front of its symbol
 _HALF_PLACE = re.compile(r"^(?:RIP: |pc :|NIP )[^+]{0,40}\[<?[0-9a-f]{8,16}>?\]$|\) from(?: \[<[0-9a-f]{8}>\])?$")
 #: what then begins the next line; until 2.6.25 a module stood in front of the symbol

@@ -14,7 +14,7 @@ PLAIN_REGISTERS = frozenset(
     {"RAX:", "RDX:", "RBP:", "RSP:", "R10:", "R13:", "DR0:", "DR3:", "EAX:", "ESI:", "x29:", "x26:", "x23:", "x20:"}
 )
 #: a line of registers is no longer
-REGISTERS_LENGTH = 120
+_REGISTERS_LENGTH = 120
 #: what names a place too, and is no frame
 _NO_FRAMES = ("RIP", "EIP", "NIP ", "LR ", "pc :", "lr :", "PC is", "LR is", "Krnl PSW")
 #: behind a bracket: the end of an address, or of the stamp of another line that was glued to this one
@@ -58,14 +58,14 @@ def end_of_frames(lines: list[str], start: int, end: int, stamp_end: int, column
 
 
 def end_of_registers(lines: list[str], start: int, end: int, stamp_end: int, column: int) -> int:
-    """The same for lines that hold registers and nothing else."""
+    """The same for lines that hold registers and nothing else; ``start`` where the first is no such line."""
     between = lines[start][stamp_end:column]
-    index = start + 1
+    index = start
     for line in lines[index:end]:
         if (
             line[column : column + 4] not in PLAIN_REGISTERS
             or line[stamp_end:column] != between
-            or len(line) > column + REGISTERS_LENGTH
+            or len(line) > column + _REGISTERS_LENGTH
             or line.find(_CLOSED, column) > 0
         ):
             break

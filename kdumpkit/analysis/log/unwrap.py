@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kdumpkit.analysis.log.prefixes import LINE_LIMIT, SECONDS
+from kdumpkit.analysis.log.prefixes import LINE_LIMIT, SECONDS, TIME_OF_DAY
 
 #: only the beginning of a log is looked at: what a person pasted into a mail is short, and a whole log costs nothing
 LINES = 20_000
@@ -34,8 +34,8 @@ _BEGINS = re.compile(rb"[>| \t]{0,40}(?:<\d{1,3}>)?(?:\[ {0,8}" + _SECONDS + rb"
 _ALONE = re.compile(rb"(?:\[ {0,8}" + _SECONDS + rb"\](?:\[ {0,8}[TC]\d{1,10}\])?| kernel:(?: \[)?|\]\[)[ \t\r]{0,4}$")
 #: a stamp that was broken behind its bracket
 _STAMP_REST = re.compile(_SECONDS + rb"\]")
-#: a time of day, with a date or without, begins no rest of a line
-_TIMED = re.compile(rb"[>| \t\[]{0,40}(?:\d[\d./-]{0,10}[T, ]{1,2})?\d\d:\d\d:\d\d")
+#: what begins so is no rest of a line
+_TIMED = re.compile(TIME_OF_DAY.encode())
 #: the kernel's release follows
 _TAINT_LAST = re.compile(rb"(?:Not tainted|Tainted: [A-Z][A-Z ]{0,40})[ -]{0,40}$")
 _RELEASE = re.compile(rb"\d|-{1,40} {1,3}[-\d]")
